@@ -1,0 +1,55 @@
+# Everything here works from a bare checkout with Python 3.11 to 3.13 and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+LOCKS  := requirements.lock requirements-dev.lock
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## show these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): $(LOCKS) pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Nodeward needs Python 3.11 to 3.13; name one with PYTHON=")'
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## make .venv with hash-locked dependencies and the command nodeward
+
+.PHONY: run
+run: $(STAMP) ## start both doors on loopback with the demo cluster
+	exec $(BIN)/nodeward demo
+
+.PHONY: test
+test: $(STAMP) ## run every suite; a suite that could not run fails it
+	$(BIN)/pytest -n 2 --no-skips
+
+.PHONY: check
+check: $(STAMP) ## format, lint, types, import contracts, spelling, locks
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+.PHONY: format
+format: $(STAMP) ## format the code and mend what ruff can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: lock
+lock: ## resolve the dependencies anew (the only target that changes versions)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make lock' --upgrade pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make lock' --upgrade --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
