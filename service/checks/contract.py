@@ -1,0 +1,33 @@
+"""What a check is. One file under ``service/checks`` exports one as ``CHECK``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from service.checks.settings import CheckSettings
+    from service.checks.verdict import Severity, Verdict
+    from service.model.snapshot import Change
+    from service.policy.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A question about a cluster.
+
+    ``audit(world, settings)`` judges everything that stands. ``review(before, after, change,
+    settings)`` judges one change: a verdict FAIL is new harm (it refuses the request), WARN is told
+    and let through; it answers nothing for what the change leaves alone. ``kinds`` are the kinds whose
+    change is reviewed; ``reasons`` maps every reason code to its one-line meaning.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    kinds: frozenset[str]
+    reasons: dict[str, str]
+    audit: Callable[[World, CheckSettings], Iterable[Verdict]]
+    review: Callable[[World, World, Change, CheckSettings], Iterable[Verdict]] | None = None
