@@ -1,0 +1,327 @@
+"""What an owner may set: one frozen dataclass whose fields are the table of settings.
+
+A setting has a dotted name (``sources.trusted``), an environment variable
+(``NODEWARD_SOURCES_TRUSTED``) and an attribute (``sources_trusted``), each made from the name. The
+environment wins over the YAML file that ``NODEWARD_CONFIG`` names. Both hold text, read by the
+same parser; values are plain, so the floors below know nothing of this module. docs/settings.md is
+generated from here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, cast, get_args
+
+import yaml
+from environs import Env, EnvValidationError
+
+from service.errors import SettingsError, SourceLocation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+T = TypeVar("T")
+
+Answer = Literal["warn", "deny"]
+Strictness = Literal["reject", "warn", "ignore"]
+OnError = Literal["deny", "allow"]
+Dataplane = Literal["auto", "iptables", "nftables", "ipvs", "bpf"]
+
+CONFIG_VARIABLE: Final = "NODEWARD_CONFIG"
+_MAX_PORT: Final = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """A row of the table. ``parse`` reads text and raises ValueError; ``default`` is text too."""
+
+    name: str
+    form: str
+    default: str
+    help: str
+    parse: Callable[[str], T]
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "NODEWARD_" + self.attribute.upper()
+
+    @property
+    def attribute(self) -> str:
+        """The field of Settings."""
+        return self.name.replace(".", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[T]):
+    """How the text of a setting is read, and the words that describe it."""
+
+    words: str
+    parse: Callable[[str], T]
+
+
+def _setting(name: str, form: Form[T], *, default: str = "", text: str) -> T:
+    """A field of Settings that carries its own row."""
+    row = Setting(name, form.words, default, text, form.parse)
+    value: T = field(default=form.parse(default), metadata={"setting": row})
+    return value
+
+
+def _integer(lowest: int, highest: int) -> Form[int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not lowest <= int(text) <= highest:
+            raise ValueError(f"{text!r} is no whole number from {lowest} to {highest}")
+        return int(text)
+
+    return Form(f"{lowest} to {highest}", parse)
+
+
+def _one_of(words: tuple[T, ...]) -> Form[T]:
+    def parse(text: str) -> T:
+        for word in words:
+            if text == word:
+                return word
+        raise ValueError(f"{text!r} is none of {', '.join(map(str, words))}")
+
+    return Form(" or ".join(map(str, words)), parse)
+
+
+def _list_of(one: Callable[[str], T], words: str) -> Form[tuple[T, ...]]:
+    def parse(text: str) -> tuple[T, ...]:
+        return tuple(one(part.strip()) for part in text.split(",") if part.strip())
+
+    return Form(f"{words}, comma-separated", parse)
+
+
+def _matching(pattern: str, words: str) -> Form[str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} is no {words}")
+        return text
+
+    return Form(words, parse)
+
+
+def _port_range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    low, high = _PORT.parse(first.strip()), _PORT.parse(last.strip())
+    if low > high:
+        raise ValueError(f"{text!r} is an empty range")
+    return low, high
+
+
+def _cidr(text: str) -> str:
+    return str(ipaddress.ip_network(text))
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    """``address:port``; an IPv6 address stands in brackets."""
+    address, _, port = text.rpartition(":")
+    if address.startswith("[") != address.endswith("]") or (":" in address and "[" not in address):
+        raise ValueError(f"{text!r}: an IPv6 endpoint is written [address]:port")
+    return str(ipaddress.ip_address(address.strip("[]"))), _PORT.parse(port)
+
+
+_PORT: Final = _integer(1, _MAX_PORT)
+_PORTS: Final = Form("first-last", _port_range)
+_CIDRS: Final = _list_of(_cidr, "CIDRs")
+_ENDPOINTS: Final = _list_of(_endpoint, "address:port")
+_SELECTOR: Final = Form("Calico selector", str.strip)
+_ANSWER: Final = _one_of(get_args(Answer))
+_STRICTNESS: Final = _one_of(get_args(Strictness))
+_ON_ERROR: Final = _one_of(get_args(OnError))
+_DATAPLANE: Final = _one_of(get_args(Dataplane))
+_VERSION: Final = _matching(r"v3\.\d+", "version like v3.34")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting as a plain value; ranges are closed, CIDRs are in canonical text."""
+
+    nodes_exposed: str = _setting(
+        "nodes.exposed",
+        _SELECTOR,
+        text="Selector on node labels: the nodes whose node ports outsiders can reach. "
+        "Empty means every node.",
+    )
+    node_port_range: tuple[int, int] = _setting(
+        "node_port_range",
+        _PORTS,
+        default="30000-32767",
+        text="The API server's --service-node-port-range. "
+        "A port not yet allocated stands for all of it.",
+    )
+    kube_proxy_node_port_addresses: tuple[str, ...] = _setting(
+        "kube_proxy.node_port_addresses",
+        _CIDRS,
+        text="kube-proxy's nodePortAddresses: node ports answer only on these. "
+        "Empty means every address of a node.",
+    )
+    sources_trusted: tuple[str, ...] = _setting(
+        "sources.trusted",
+        _CIDRS,
+        text="Sources that may be left undecided at a node port without making it unguarded.",
+    )
+    sources_permitted: tuple[str, ...] = _setting(
+        "sources.permitted",
+        _CIDRS,
+        text="The widest set of sources that an Allow may admit to a node port; wider fails. "
+        "Empty sets no bound: an Allow from everywhere only warns.",
+    )
+    sources_proxies: tuple[str, ...] = _setting(
+        "sources.proxies",
+        _CIDRS,
+        text="Balancers in front of the nodes that hide their clients: an Allow from them is "
+        "reported as reachable from whoever is behind.",
+    )
+    apiserver_endpoints: tuple[tuple[str, int], ...] = _setting(
+        "apiserver.endpoints",
+        _ENDPOINTS,
+        text="Endpoints of the API server beyond EndpointSlice default/kubernetes, such as a "
+        "virtual IP that kubelets dial.",
+    )
+    apiserver_port: int = _setting(
+        "apiserver.port",
+        _PORT,
+        default="6443",
+        text="Port of the API server on control-plane nodes, where no endpoint is known.",
+    )
+    apiserver_operators: tuple[str, ...] = _setting(
+        "apiserver.operators",
+        _CIDRS,
+        text="Networks from which operators reach the API server; the whole of each is kept.",
+    )
+    apiserver_failsafe_only: Strictness = _setting(
+        "apiserver.failsafe_only",
+        _STRICTNESS,
+        default="reject",
+        text="What becomes of a change after which only a failsafe port still carries a flow that "
+        "its policy denies.",
+    )
+    apiserver_latent: Strictness = _setting(
+        "apiserver.latent",
+        _STRICTNESS,
+        default="warn",
+        text="What becomes of a policy that denies flows to the API server but selects no "
+        "endpoint today.",
+    )
+    unknown: Answer = _setting(
+        "unknown",
+        _ANSWER,
+        default="warn",
+        text="The answer of a check where the facts do not suffice.",
+    )
+    on_error: OnError = _setting(
+        "on_error",
+        _ON_ERROR,
+        default="deny",
+        text="The webhook's answer when Nodeward itself fails.",
+    )
+    limits_body_bytes: int = _setting(
+        "limits.body_bytes",
+        _integer(1024, 2**30),
+        default=str(3 * 2**20),
+        text="The largest request body that a door accepts.",
+    )
+    cluster_profile: str = _setting(
+        "cluster.profile",
+        _VERSION,
+        default="v3.34",
+        text="The Calico release that the cluster runs.",
+    )
+    dataplane: Dataplane = _setting(
+        "dataplane",
+        _DATAPLANE,
+        default="auto",
+        text="Felix's dataplane; auto derives it from FelixConfiguration.",
+    )
+
+
+TABLE: Final[tuple[Setting[Any], ...]] = tuple(
+    column.metadata["setting"] for column in fields(Settings)
+)
+
+
+def load() -> Settings:
+    """The settings of this process: defaults, then the file, then the environment.
+
+    Raises: SettingsError that tells every setting at fault.
+    """
+    config = os.environ.get(CONFIG_VARIABLE)
+    written = _read_file(Path(config)) if config else {}
+    env = Env(eager=False)
+    env.add_parser("setting", _parse)
+    values = {
+        row.attribute: env.setting(row.variable, written.get(row.name, row.default), row=row)
+        for row in TABLE
+    }
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        raise SettingsError("; ".join(_faults(error))) from error
+    return Settings(**values)
+
+
+def _parse(text: str, *, row: Setting[T]) -> T:
+    try:
+        return row.parse(text)
+    except ValueError as error:
+        raise EnvValidationError(str(error), [str(error)]) from error
+
+
+def _faults(error: EnvValidationError) -> Iterator[str]:
+    names = {row.variable: row.name for row in TABLE}
+    faults = cast("Mapping[str, list[str]]", error.error_messages)  # a sealed Env maps variables
+    for variable, messages in faults.items():
+        yield f"{names[variable]} ({variable}): {messages[0]}"
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    """Dotted name → text. The nodes are read as written: ``no`` is text, and twice is an error."""
+    try:
+        document = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(reason, location=SourceLocation(str(path))) from error
+    written: dict[str, str] = {}
+    for name, value in _leaves(document, "", path):
+        if name in written:
+            raise SettingsError(f"{name} is set twice", location=_place(value, path))
+        written[name] = _text(value, path)
+    return written
+
+
+def _leaves(node: yaml.Node | None, prefix: str, path: Path) -> Iterator[tuple[str, yaml.Node]]:
+    if node is None:
+        return
+    if not isinstance(node, yaml.MappingNode):
+        raise SettingsError("a mapping of settings is expected", location=_place(node, path))
+    names = [row.name for row in TABLE]
+    for key, value in node.value:
+        name = prefix + str(key.value)
+        if name in names:
+            yield name, value
+        elif any(known.startswith(f"{name}.") for known in names):
+            yield from _leaves(value, f"{name}.", path)
+        else:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"there is no setting {name}{hint}", location=_place(key, path))
+
+
+def _text(node: yaml.Node, path: Path) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return str(node.value)
+    if isinstance(node, yaml.SequenceNode):
+        return ",".join(_text(item, path) for item in node.value)
+    raise SettingsError("text, a number or a list is expected", location=_place(node, path))
+
+
+def _place(node: yaml.Node, path: Path) -> SourceLocation:
+    mark = node.start_mark
+    return SourceLocation(str(path), mark.line + 1, mark.column + 1)
