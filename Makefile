@@ -31,12 +31,18 @@ test: $(STAMP) ## run every suite; a suite that could not run fails it
 	$(BIN)/pytest -n 2 --no-skips
 
 .PHONY: check
-check: $(STAMP) ## format, lint, types, import contracts, spelling, locks
+check: $(STAMP) ## format, lint, types, import contracts, dependencies, spelling, YAML
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 	$(BIN)/codespell
+	$(BIN)/yamllint --strict .
+
+.PHONY: docs
+docs: $(STAMP) ## write the pages that are generated from the code
+	$(BIN)/python -m tests.house.generated
 
 .PHONY: format
 format: $(STAMP) ## format the code and mend what ruff can
@@ -49,6 +55,16 @@ lock: ## resolve the dependencies anew (the only target that changes versions)
 	  --custom-compile-command 'make lock' --upgrade pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' --upgrade --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+.PHONY: wheel
+wheel: $(STAMP) ## build the wheel, install it alone and run the cases with it
+	rm -rf build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	build/wheel/venv/bin/python -m pip install --quiet --no-deps build/wheel/*.whl
+	build/wheel/venv/bin/python -m pip check
+	cd build/wheel && venv/bin/nodeward version && venv/bin/nodeward test ../../tests/cases
 
 .PHONY: clean
 clean: ## remove what the other targets made

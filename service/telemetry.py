@@ -1,0 +1,163 @@
+"""What Nodeward tells about its own working: structured logs and Prometheus metrics.
+
+Logs: an event is a stable snake_case name, the facts are keys, and what identifies a request or a
+run is bound by context; objects are named by reference, never printed. Metrics: labels come from
+the closed sets below only, never from names of objects, so that their number is bounded. One
+process, many threads; every metric has its row in docs/metrics.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, TextIO
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+from service import __version__
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger, Processor
+
+METRICS_CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+REGISTRY: Final = CollectorRegistry()
+"""Our own: what other libraries register globally is not exposed by accident."""
+
+
+class Operation(StrEnum):
+    """What a review asks about; OTHER is any word that Kubernetes does not send."""
+
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+    OTHER = "other"
+
+
+class ReviewedKind(StrEnum):
+    """The kind that a review is about; OTHER is any that no check judges."""
+
+    SERVICE = "Service"
+    GLOBAL_NETWORK_POLICY = "GlobalNetworkPolicy"
+    OTHER = "other"
+
+
+class ReviewResult(StrEnum):
+    """How a review was answered; WARNED is allowed with a warning, MALFORMED got a 4xx."""
+
+    ALLOWED = "allowed"
+    WARNED = "warned"
+    DENIED = "denied"
+    MALFORMED = "malformed"
+    ERROR = "error"
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+
+
+_REVIEWS = Counter(
+    "nodeward_admission_reviews",
+    "Admission reviews answered.",
+    ["operation", "kind", "result"],
+    registry=REGISTRY,
+)
+_REVIEW_SECONDS = Histogram(
+    "nodeward_admission_review_seconds",
+    "Time from the whole body of a review to its answer.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+_ENGINE_ERRORS = Counter(
+    "nodeward_engine_errors",
+    "Reviews and audits that a defect of Nodeward ended.",
+    registry=REGISTRY,
+)
+_RELOADS = Counter(
+    "nodeward_manifests_reloads",
+    "Times that changed manifests were read again; after a failure the old world stands.",
+    ["result"],
+    registry=REGISTRY,
+)
+_AUDITS = Counter("nodeward_audits", "Audits run.", ["result"], registry=REGISTRY)
+_BUILD = Gauge(
+    "nodeward_build_info", "1, labelled with the version.", ["version"], registry=REGISTRY
+)
+_BUILD.labels(__version__).set(1)
+
+
+def count_review(
+    operation: Operation, kind: ReviewedKind, result: ReviewResult, *, seconds: float
+) -> None:
+    """Record one answered review."""
+    _REVIEWS.labels(operation.value, kind.value, result.value).inc()
+    _REVIEW_SECONDS.observe(seconds)
+
+
+def count_engine_error() -> None:
+    """Record a defect; a human should act on any of them."""
+    _ENGINE_ERRORS.inc()
+
+
+def count_reload(outcome: Outcome) -> None:
+    """Record one reading of changed manifests."""
+    _RELOADS.labels(outcome.value).inc()
+
+
+def count_audit(outcome: Outcome) -> None:
+    """Record one audit."""
+    _AUDITS.labels(outcome.value).inc()
+
+
+def exposition() -> bytes:
+    """Every metric in the text format, of the type METRICS_CONTENT_TYPE."""
+    return generate_latest(REGISTRY)
+
+
+def configure_logging(stream: TextIO = sys.stderr) -> None:
+    """Set up logging of this process, once, at its door: JSON lines, or plain text on a terminal.
+
+    The standard library's loggers go the same way, so that gunicorn's lines are JSON too.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_rendering(stream),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+
+
+def _rendering(stream: TextIO) -> list[Processor]:
+    if stream.isatty():
+        return [structlog.dev.ConsoleRenderer(colors=False)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+
+
+def logger(name: str) -> FilteringBoundLogger:
+    """The logger of the module *name*."""
+    log: FilteringBoundLogger = structlog.get_logger(name)
+    return log
