@@ -1,0 +1,1 @@
+"""Calico's cluster-wide network sets."""
