@@ -38,11 +38,11 @@ check: $(STAMP) ## format, lint, types, import contracts, dependencies, spelling
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/codespell
-	$(BIN)/yamllint --strict .
+	$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: disable, document-start: disable}}' .pre-commit-config.yaml $(wildcard deploy)
 
 .PHONY: docs
 docs: $(STAMP) ## write the pages that are generated from the code
-	$(BIN)/python -m tests.house.generated
+	$(BIN)/python docs/generate.py
 
 .PHONY: format
 format: $(STAMP) ## format the code and mend what ruff can
