@@ -51,14 +51,13 @@ class Reason(StrEnum):
 class Cause:
     """What decided a set of packets at one hook.
 
-    ``policy`` and ``rule`` (index in its direction) are set for RULE and, as the tier's first policy,
-    for END_OF_TIER; ``endpoint`` is None where no host endpoint governs.
+    ``policy`` is set for RULE, with ``rule`` its index in its direction, and for END_OF_TIER, as the
+    last of the tier's policies there. Which endpoint it was is left out: endpoints alike share causes.
     """
 
     reason: Reason
     hook: Hook
     direction: Direction
-    endpoint: ObjectRef | None = None
     tier: str = ""
     policy: ObjectRef | None = None
     rule: int | None = None

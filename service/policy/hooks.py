@@ -1,0 +1,256 @@
+"""What each of Felix's host endpoint chains does with the packets that reach it.
+
+Only first packets of connections: an established flow passes before any of this (conntrack).
+Source: felix/rules/endpoints.go, felix/rules/static.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.model.rule import Action
+from service.net.headerspace import Bounds, Field, HeaderSpace
+from service.net.intervals import IntervalSet
+from service.net.prefixes import Family
+from service.policy.cause import Cause, Decision, Direction, Hook, Reason
+from service.policy.endpoints import DEFAULT_ALLOW
+from service.policy.partition import Part, Partition, undetermined, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+
+    from service.model.kinds.felix_configuration import FailsafePort
+    from service.policy.convert import Policy, PolicyRule
+    from service.policy.felix import FelixView
+    from service.policy.match import Matcher
+    from service.policy.order import TierView
+
+_KUBERNETES_NAMESPACE_PROFILE = "kns."
+_SERVICE_ACCOUNT_PROFILE = "ksa."
+
+
+@dataclass(frozen=True, slots=True)
+class TierPolicies:
+    """A tier and, in Felix's order, its policies that count at one endpoint, hook and direction."""
+
+    tier: TierView
+    policies: tuple[Policy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Felix's chain of one host endpoint at one hook in one direction: all that a walk depends on.
+
+    Endpoints that are alike have equal chains, and so share what is worked out for one.
+    """
+
+    hook: Hook
+    direction: Direction
+    tiers: tuple[TierPolicies, ...]
+    felix: FelixView
+    profiles: tuple[str, ...]
+    wildcard: bool
+
+    def cause(self, reason: Reason, note: str = "") -> Cause:
+        """A cause that no rule stands behind."""
+        return Cause(reason, self.hook, self.direction, note=note)
+
+
+def no_endpoint(live: Bounds, hook: Hook, direction: Direction) -> Partition:
+    """What happens where no host endpoint governs: Calico does not look at the packet."""
+    return whole(live, Decision.UNDECIDED, Cause(Reason.NO_HOST_ENDPOINT, hook, direction))
+
+
+def evaluate(
+    chain: Chain, live: Bounds, *, matcher: Matcher, namespaces: Container[str]
+) -> Partition:
+    """The fate of *live* packets at *chain*, step by step as Felix renders it.
+
+    UNDECIDED leaves the hook unmarked; ALLOW marks or accepts. NORMAL never leaves a packet undecided.
+    *namespaces* are those that exist: each gives a profile.
+    """
+    if chain.felix.doubts:
+        return undetermined(live, chain.cause(Reason.DEFAULT_ACTION), chain.felix.doubts)
+    if live.may.family is Family.V6 and not chain.felix.ipv6:
+        return _inert(chain, live, "Felix programs no IPv6 policy here")
+    if chain.hook is Hook.UNTRACKED and chain.wildcard:
+        return _inert(chain, live, "untracked policy is ignored on *")
+    walk = _Walk(matcher, chain, live)
+    walk.failsafes(_failsafe_space(chain, live.may.family))
+    for tier in chain.tiers:
+        walk.tier(tier)
+    walk.fall_off(namespaces)
+    return Partition(live, tuple(walk.parts), tuple(walk.spared))
+
+
+def _inert(chain: Chain, live: Bounds, note: str) -> Partition:
+    return whole(live, Decision.UNDECIDED, chain.cause(Reason.NO_HOST_ENDPOINT, note))
+
+
+class _Walk:
+    """One pass over a chain: what is still live, and the parts decided so far."""
+
+    def __init__(self, matcher: Matcher, chain: Chain, live: Bounds) -> None:
+        self.matcher = matcher
+        self.chain = chain
+        self.live = live
+        nothing = HeaderSpace.nothing(live.may.family)
+        self.passed = Bounds(nothing, nothing)
+        self.parts: list[Part] = []
+        self.spared: list[Part] = []
+        self.doubts: tuple[str, ...] = ()
+
+    def failsafes(self, space: HeaderSpace) -> None:
+        """Failsafe ports pass before any policy: out of raw and mangle, into the filter table's accept."""
+        decision = Decision.ALLOW if self.chain.hook is Hook.NORMAL else Decision.UNDECIDED
+        match = Bounds.exact(space)
+        self._decide(decision, self.live & match, self.chain.cause(Reason.FAILSAFE))
+        self.live = self.live - match
+
+    def tier(self, tier: TierPolicies) -> None:
+        """One tier: its rules in order, then its end. Source: felix/rules/endpoints.go."""
+        nothing = HeaderSpace.nothing(self.live.may.family)
+        self.passed = Bounds(nothing, nothing)
+        for policy in tier.policies:
+            for rule in policy.rules(self.chain.direction):
+                if not self.live.may:
+                    break
+                self._rule(tier, policy, rule)
+        ends_in_deny = not tier.tier.ends_in_pass and self.chain.hook in {Hook.NORMAL, Hook.FORWARD}
+        if ends_in_deny:
+            self._decide(Decision.DENY, self.live, self._end_of_tier(tier))
+            self.live = self.passed
+        else:
+            self.live = self.live | self.passed
+
+    def _rule(self, tier: TierPolicies, policy: Policy, rule: PolicyRule) -> None:
+        action = rule.rule.action
+        if action is Action.LOG:
+            return
+        match = self.matcher.match(rule, self.live.may.family)
+        if action is Action.DENY:
+            self._spare(self._rule_cause(tier, policy, rule), rule)
+        hit = self.live & match.space
+        if not hit.may:
+            return
+        if match.unknown:
+            self.doubts = tuple(dict.fromkeys((*self.doubts, *match.unknown)))
+        self.live = self.live - match.space
+        if action is Action.PASS:
+            self.passed = self.passed | hit
+            return
+        decision = Decision.ALLOW if action is Action.ALLOW else Decision.DENY
+        self._decide(decision, hit, self._rule_cause(tier, policy, rule))
+
+    def _spare(self, cause: Cause, rule: PolicyRule) -> None:
+        exceptions = self.matcher.exceptions(rule, self.live.may.family)
+        if exceptions is not None:
+            spared = self.live & Bounds.exact(exceptions)
+            self.spared.append(Part(Decision.DENY, cause, spared))
+
+    def _rule_cause(self, tier: TierPolicies, policy: Policy, rule: PolicyRule) -> Cause:
+        where = policy.meta.location.at(rule.rule.pointer)
+        return Cause(
+            Reason.RULE,
+            self.chain.hook,
+            self.chain.direction,
+            tier=tier.tier.name,
+            policy=policy.meta.ref,
+            rule=rule.index,
+            location=where,
+        )
+
+    def _end_of_tier(self, tier: TierPolicies) -> Cause:
+        policy = tier.policies[-1]
+        return Cause(
+            Reason.END_OF_TIER,
+            self.chain.hook,
+            self.chain.direction,
+            tier=tier.tier.name,
+            policy=policy.meta.ref,
+            location=policy.meta.location,
+        )
+
+    def fall_off(self, namespaces: Container[str]) -> None:
+        """What no tier decided: profiles and a drop for local traffic, otherwise on to the next hook."""
+        if not self.live.may:
+            return
+        match self.chain.hook:
+            case Hook.NORMAL:
+                self._profiles(namespaces)
+            case Hook.FORWARD:
+                # Not denied; the host's own FORWARD rules are taken to accept.
+                cause = self.chain.cause(
+                    Reason.DEFAULT_ACTION, "no policy denies forwarded traffic"
+                )
+                self._decide(Decision.ALLOW, self.live, cause)
+            case Hook.UNTRACKED | Hook.PRE_DNAT:
+                cause = self.chain.cause(Reason.DEFAULT_ACTION, "no rule decides")
+                self._decide(Decision.UNDECIDED, self.live, cause)
+
+    def _profiles(self, namespaces: Container[str]) -> None:
+        """Profiles in order, the first that decides; then the drop that ends a host endpoint's chain."""
+        for name in self.chain.profiles:
+            allows = _profile_allows(name, namespaces)
+            if allows is None:
+                continue
+            decision = Decision.ALLOW if allows else Decision.DENY
+            note = f"profile {name}" if allows else f"profile {name} does not exist: dropped"
+            self._decide(decision, self.live, self.chain.cause(Reason.PROFILE, note))
+            return
+        note = "no policy and no profile allows it"
+        self._decide(Decision.DENY, self.live, self.chain.cause(Reason.DEFAULT_ACTION, note))
+
+    def _decide(self, decision: Decision, space: Bounds, cause: Cause) -> None:
+        if space.may:
+            unknown = () if space.is_exact else self.doubts
+            self.parts.append(Part(decision, cause, space, unknown))
+
+
+def _profile_allows(name: str, namespaces: Container[str]) -> bool | None:
+    """Whether a profile allows everything (True), is missing (False: dropped), or has no rules (None).
+
+    With the Kubernetes datastore there are only the static profile and those that namespaces and service
+    accounts give. Source: libcalico-go/lib/backend/k8s/conversion, resources/static.go,
+    felix/calc/active_rules_calculator.go (a missing profile drops).
+    """
+    if name == DEFAULT_ALLOW:
+        return True
+    if name.startswith(_KUBERNETES_NAMESPACE_PROFILE):
+        return name.removeprefix(_KUBERNETES_NAMESPACE_PROFILE) in namespaces
+    return None if name.startswith(_SERVICE_ACCOUNT_PROFILE) else False
+
+
+def _failsafe_space(chain: Chain, family: Family) -> HeaderSpace:
+    """The packets that the failsafe lists take out of *chain*.
+
+    In the raw table replies count too: a packet whose *source* port is a failsafe port of the other
+    direction. Source: felix/rules/static.go failsafeInChain, failsafeOutChain.
+    """
+    felix = chain.felix
+    if chain.hook is Hook.FORWARD:
+        return HeaderSpace.nothing(family)
+    inbound = chain.direction is Direction.INGRESS
+    own = felix.failsafe_inbound if inbound else felix.failsafe_outbound
+    peer = Field.SRC if inbound else Field.DST
+    spaces = list(_failsafe_boxes(own, family, port=Field.DST_PORT, peer=peer))
+    if chain.hook is Hook.UNTRACKED:
+        other = felix.failsafe_outbound if inbound else felix.failsafe_inbound
+        spaces += _failsafe_boxes(other, family, port=Field.SRC_PORT, peer=peer)
+    return HeaderSpace.union_all(family, spaces)
+
+
+def _failsafe_boxes(
+    ports: Iterable[FailsafePort], family: Family, *, port: Field, peer: Field
+) -> Iterator[HeaderSpace]:
+    for one in ports:
+        if one.net is not None and one.net.family is not family:
+            continue
+        fields = {
+            Field.PROTOCOL: IntervalSet.single(one.protocol),
+            port: IntervalSet.single(one.port),
+        }
+        if one.net is not None:
+            fields[peer] = IntervalSet.of((one.net.lo, one.net.hi))
+        yield HeaderSpace.box(family, fields)
