@@ -10,7 +10,7 @@ LOCKS  := requirements.lock requirements-dev.lock
 
 .PHONY: help
 help: ## show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): $(LOCKS) pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Nodeward needs Python 3.11 to 3.13; name one with PYTHON=")'
@@ -29,6 +29,13 @@ run: $(STAMP) ## start both doors on loopback with the demo cluster
 .PHONY: test
 test: $(STAMP) ## run every suite; a suite that could not run fails it
 	$(BIN)/pytest -n 2 --no-skips
+
+.PHONY: coverage
+coverage: $(STAMP) ## run every suite and report branch coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 .PHONY: check
 check: $(STAMP) ## format, lint, types, import contracts, dependencies, spelling, YAML
@@ -55,6 +62,10 @@ lock: ## resolve the dependencies anew (the only target that changes versions)
 	  --custom-compile-command 'make lock' --upgrade pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' --upgrade --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+.PHONY: bench
+bench: $(STAMP) ## measure decoding, audit and reviews; writes build/bench.json
+	$(BIN)/python -m tests.bench
 
 .PHONY: wheel
 wheel: $(STAMP) ## build the wheel, install it alone and run the cases with it
