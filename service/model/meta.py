@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 T_co = TypeVar("T_co", covariant=True)
 
-UNFILTERED_KINDS = frozenset({"Tier", "FelixConfiguration", "KubeControllersConfiguration"})
-"""Calico kinds that Felix's validation filter never sees; the staged kinds are the others."""
+_UNFILTERED_KINDS = frozenset({"Tier", "FelixConfiguration", "KubeControllersConfiguration"})
+
+
+def is_filtered(kind: str) -> bool:
+    """Whether Felix's validation filter sees objects of a Calico kind."""
+    return kind not in _UNFILTERED_KINDS and not kind.startswith("Staged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Layer(StrEnum):
     """Calico's typed client cannot read it: the list of its kind may stall for the whole cluster."""
     RUNTIME = "runtime"
     """Felix keeps the object and ignores, or broadens, the part in question."""
+    DATAPLANE = "dataplane"
+    """Felix writes rules for it that nftables refuses: no later update reaches the nodes it is active on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +118,7 @@ class Decoded(Generic[T_co]):
     @property
     def felix_verdict(self) -> Literal["keeps", "drops", "does-not-decode", "n/a"]:
         """What Felix's filter does with the object; "n/a" for kinds that it does not see."""
-        kind = self.ref.kind
-        if self.ref.group != CALICO_V3 or kind in UNFILTERED_KINDS or kind.startswith("Staged"):
+        if self.ref.group != CALICO_V3 or not is_filtered(self.ref.kind):
             return "n/a"
         if self._has(Layer.DECODE):
             return "does-not-decode"

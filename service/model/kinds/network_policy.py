@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from service.model.kind import Kind, calico_gvks
+from service.model.policy_fields import read_policy
+
 if TYPE_CHECKING:
+    from service.model.document import Document
     from service.model.meta import Meta
     from service.model.rule import Rule
 
@@ -23,3 +27,27 @@ class NetworkPolicy:
     types_given: bool = False
     ingress: tuple[Rule, ...] = ()
     egress: tuple[Rule, ...] = ()
+
+
+def _decode(document: Document) -> NetworkPolicy:
+    shared = read_policy(document, document.spec())
+    return NetworkPolicy(
+        meta=document.meta,
+        tier=shared.tier,
+        order=shared.order,
+        selector=shared.selector,
+        service_account_selector=shared.service_account_selector,
+        types=shared.types,
+        types_given=shared.types_given,
+        ingress=shared.ingress,
+        egress=shared.egress,
+    )
+
+
+KIND = Kind(
+    gvks=calico_gvks("NetworkPolicy"),
+    plural="networkpolicies",
+    namespaced=True,
+    type=NetworkPolicy,
+    decode=_decode,
+)

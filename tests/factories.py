@@ -1,0 +1,155 @@
+"""Objects for tests, read by the real decoder from the smallest raw form that is legal.
+
+Keywords are the fields of the spec in the spelling of the wire: `make_gnp(preDNAT=True, order=10)`.
+Wherever a test needs the raw form, `raw` makes it, and `decode` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+
+from service.errors import SourceLocation
+from service.model.decode import decode_object
+from service.model.meta import Decoded
+from service.model.snapshot import Change, Operation, Snapshot
+
+V3 = "projectcalico.org/v3"
+V1 = "crd.projectcalico.org/v1"
+
+
+def raw(kind, name="x", *, api_version=V3, namespace="", labels=None, annotations=None, **fields):
+    """A raw object; *fields* are its top-level fields, of which None is left out."""
+    metadata = {
+        "name": name,
+        "namespace": namespace or None,
+        "labels": labels,
+        "annotations": annotations,
+    }
+    return _present(apiVersion=api_version, kind=kind, metadata=_present(**metadata), **fields)
+
+
+def decode(body):
+    """The `Decoded` of a raw object of a kind that is read."""
+    decoded = decode_object(body, SourceLocation("test.yaml"))
+    assert isinstance(decoded, Decoded), f"{body['kind']} is no kind that is read"
+    return decoded
+
+
+def make_snapshot(*objects, revision=""):
+    """A snapshot of raw, decoded or typed objects."""
+    return Snapshot.of((as_decoded(one) for one in objects), revision=revision)
+
+
+def as_decoded(one):
+    """The `Decoded` of a raw, decoded or typed object."""
+    if isinstance(one, Decoded):
+        return one
+    if isinstance(one, dict):
+        return decode(one)
+    return Decoded(one.meta.ref, one.meta, one, raw={"object": repr(one)})
+
+
+def make_change(before, after):
+    """The change from one raw, decoded or typed object to another; None for none."""
+    if before is None:
+        return Change(Operation.CREATE, None, as_decoded(after))
+    if after is None:
+        return Change(Operation.DELETE, as_decoded(before), None)
+    return Change(Operation.UPDATE, as_decoded(before), as_decoded(after))
+
+
+def make_gnp(name="deny", *, labels=None, annotations=None, **spec):
+    return _calico("GlobalNetworkPolicy", name, spec, labels=labels, annotations=annotations)
+
+
+def make_prednat(name="deny", *, ingress=({"action": "Deny"},), **spec):
+    """A preDNAT policy, denying everything unless told otherwise."""
+    return make_gnp(name, preDNAT=True, applyOnForward=True, ingress=list(ingress), **spec)
+
+
+def make_network_policy(name="deny", *, namespace="default", labels=None, **spec):
+    return _calico("NetworkPolicy", name, spec, labels=labels, namespace=namespace)
+
+
+def make_hep(name="w1-eth0", *, labels=None, node="w1", interfaceName="eth0", **spec):  # noqa: N803 - wire
+    spec = _present(node=node, interfaceName=interfaceName, **spec)
+    return _calico("HostEndpoint", name, spec, labels=labels)
+
+
+def make_tier(name="security", **spec):
+    return _calico("Tier", name, spec)
+
+
+def make_global_network_set(name="trusted", *, labels=None, nets=()):
+    return _calico("GlobalNetworkSet", name, {"nets": list(nets)}, labels=labels)
+
+
+def make_network_set(name="trusted", *, namespace="default", labels=None, nets=()):
+    spec = {"nets": list(nets)}
+    return _calico("NetworkSet", name, spec, labels=labels, namespace=namespace)
+
+
+def make_felix_configuration(name="default", **spec):
+    return _calico("FelixConfiguration", name, spec)
+
+
+def make_kube_controllers_configuration(**host_endpoint):
+    spec = {"controllers": {"node": {"hostEndpoint": host_endpoint}}}
+    return _calico("KubeControllersConfiguration", "default", spec)
+
+
+def make_namespace(name="default", *, labels=None):
+    return decode(raw("Namespace", name, api_version="v1", labels=labels)).obj
+
+
+def make_node(name="w1", *, labels=None, annotations=None, interfaces=None, **addresses):
+    """A Node; *addresses* are `internal` and `external`, texts or lists of them."""
+    if interfaces is not None:
+        annotations = {**(annotations or {}), "nodeward.io/interfaces": json.dumps(interfaces)}
+    listed = [
+        {"type": type_, "address": address}
+        for type_, key in (("InternalIP", "internal"), ("ExternalIP", "external"))
+        for address in _listed(addresses.pop(key, ()))
+    ]
+    assert not addresses, f"a node has no {addresses}"
+    body = raw("Node", name, api_version="v1", labels=labels, annotations=annotations)
+    return decode({**body, "status": {"addresses": listed}}).obj
+
+
+def make_service(name="web", *, namespace="default", labels=None, ports=(30080,), **spec):
+    """A NodePort Service, unless told otherwise; a port is a raw port or a node port."""
+    listed = [
+        {"name": f"p{index}", "port": 80, "nodePort": port} if isinstance(port, int) else port
+        for index, port in enumerate(ports)
+    ]
+    spec = {"type": "NodePort", "ports": listed, **spec}
+    body = raw("Service", name, api_version="v1", namespace=namespace, labels=labels, spec=spec)
+    return decode(body).obj
+
+
+def make_endpoint_slice(service="kubernetes", *, namespace="default", addresses=(), port=6443):
+    """An EndpointSlice of a Service with one TCP port; its family is that of its addresses."""
+    is_v6 = any(":" in address for address in addresses)
+    body = raw(
+        "EndpointSlice",
+        f"{service}-1",
+        api_version="discovery.k8s.io/v1",
+        namespace=namespace,
+        labels={"kubernetes.io/service-name": service},
+        addressType="IPv6" if is_v6 else "IPv4",
+        ports=[{"name": "https", "port": port}],
+        endpoints=[{"addresses": [address]} for address in addresses],
+    )
+    return decode(body).obj
+
+
+def _calico(kind, name, spec, **metadata):
+    return decode(raw(kind, name, spec=_present(**spec), **metadata)).obj
+
+
+def _present(**fields):
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _listed(texts):
+    return [texts] if isinstance(texts, str) else list(texts)
