@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 LOCKS  := requirements.lock requirements-dev.lock
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-find-links \
+  --python-version 3.11 --exclude-newer '7 days' --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -57,11 +59,9 @@ format: $(STAMP) ## format the code and mend what ruff can
 	$(BIN)/ruff check --fix
 
 .PHONY: lock
-lock: ## resolve the dependencies anew (the only target that changes versions)
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	  --custom-compile-command 'make lock' --upgrade pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	  --custom-compile-command 'make lock' --upgrade --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+lock: $(STAMP) ## resolve the dependencies anew, none younger than a week
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 .PHONY: bench
 bench: $(STAMP) ## measure decoding, audit and reviews; writes build/bench.json
