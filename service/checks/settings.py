@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from service.errors import SettingsError
+from service.net.prefixes import PrefixError, parse_cidr, parse_ip
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from service.net.prefixes import Address, Prefix
+    from service.settings import Settings
 
 
 class Unknown(StrEnum):
@@ -47,3 +53,33 @@ class CheckSettings:
     unknown: Unknown = Unknown.WARN
     failsafe_only: Strictness = Strictness.REJECT
     latent: Strictness = Strictness.WARN
+
+
+def check_settings(settings: Settings) -> CheckSettings:
+    """The part of *settings* that changes a verdict, with CIDRs and addresses read.
+
+    Raises: SettingsError for a network that Calico would not read, such as an IPv4-mapped IPv6 CIDR.
+    """
+    return CheckSettings(
+        nodes_exposed=settings.nodes_exposed,
+        node_port_addresses=_prefixes(settings.kube_proxy_node_port_addresses),
+        node_port_range=settings.node_port_range,
+        trusted=_prefixes(settings.sources_trusted),
+        permitted=_prefixes(settings.sources_permitted),
+        proxies=_prefixes(settings.sources_proxies),
+        apiserver_endpoints=tuple(
+            (parse_ip(address), port) for address, port in settings.apiserver_endpoints
+        ),
+        apiserver_port=settings.apiserver_port,
+        operators=_prefixes(settings.apiserver_operators),
+        unknown=Unknown(settings.unknown),
+        failsafe_only=Strictness(settings.apiserver_failsafe_only),
+        latent=Strictness(settings.apiserver_latent),
+    )
+
+
+def _prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:
+    try:
+        return tuple(map(parse_cidr, texts))
+    except PrefixError as error:
+        raise SettingsError(str(error)) from error

@@ -1,0 +1,40 @@
+"""Settings become what the checks work with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from service.checks.settings import CheckSettings, Strictness, Unknown, check_settings
+from service.errors import SettingsError
+from service.net.prefixes import Family, parse_cidr
+from service.settings import Settings
+
+
+def test_the_defaults_of_both_are_the_same() -> None:
+    assert check_settings(Settings()) == CheckSettings()
+
+
+def test_texts_are_read() -> None:
+    settings = replace(
+        Settings(),
+        sources_trusted=("10.0.0.0/8", "fd00::/8"),
+        apiserver_endpoints=(("10.96.0.1", 443),),
+        apiserver_latent="reject",
+        unknown="deny",
+    )
+
+    assert check_settings(settings) == CheckSettings(
+        trusted=(parse_cidr("10.0.0.0/8"), parse_cidr("fd00::/8")),
+        apiserver_endpoints=(((Family.V4, 0x0A600001), 443),),
+        latent=Strictness.REJECT,
+        unknown=Unknown.DENY,
+    )
+
+
+def test_a_network_that_calico_does_not_read_is_a_setting_at_fault() -> None:
+    settings = replace(Settings(), sources_trusted=("::ffff:1.2.3.0/120",))
+
+    with pytest.raises(SettingsError, match="IPv4-mapped"):
+        check_settings(settings)
