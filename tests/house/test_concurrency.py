@@ -1,0 +1,20 @@
+"""Threads and locks live in few places; each is named here with what it protects."""
+
+from __future__ import annotations
+
+from tests.house.source import PACKAGES, imported, modules
+
+THREADED = {
+    "webhook/tls.py": "the certificate in use, swapped when its file changes",
+    "webhook/worlds.py": "the world in use, swapped when a manifest changes",
+}
+CONCURRENT = {"threading", "multiprocessing", "asyncio", "concurrent", "queue"}
+
+
+def test_only_the_named_modules_know_threads():
+    users = {
+        str(path)
+        for path in modules(*PACKAGES)
+        if {name.partition(".")[0] for name in imported(path)} & CONCURRENT
+    }
+    assert THREADED.keys() == users
