@@ -64,6 +64,7 @@ def make_run(**changes: Any) -> AuditRun:
         "started_at": "2026-11-23T04:00:00.000000Z",
         "version": "0.1.0",
         "digest": "d" * 64,
+        "sources": ("bar.yaml", "b.yaml"),
         "files": 2,
         "documents": 5,
         "objects": 3,

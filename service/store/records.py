@@ -29,7 +29,7 @@ class AuditRun:
 
     ``id`` follows from source, settings and clock, so the same audit has the same id. ``started_at``
     is RFC 3339 in UTC with microseconds: its text sorts as time does. ``digest`` names the objects
-    that were read. ``counts`` has every severity, also those of no finding. ``skipped`` counts the
+    that were read, ``sources`` the paths or names they came from. ``counts`` has every severity, also those of no finding. ``skipped`` counts the
     documents of kinds that Nodeward does not read; ``errors`` are the documents it could not read.
     """
 
@@ -38,6 +38,7 @@ class AuditRun:
     version: str
     digest: str
     revision: str = ""
+    sources: tuple[str, ...] = ()
     files: int = 0
     documents: int = 0
     objects: int = 0
@@ -51,6 +52,7 @@ class AuditRun:
         """The run as REST, reports and the store spell it."""
         document: dict[str, Json] = asdict(self)
         return document | {
+            "sources": list(self.sources),
             "checks": list(self.checks),
             "errors": [asdict(fault) for fault in self.errors],
         }
@@ -59,6 +61,7 @@ class AuditRun:
     def from_json(cls, document: Mapping[str, object]) -> AuditRun:
         """The run that `to_json` told; *document* is our own, so it is not validated again."""
         known = dict(cast("Mapping[str, Any]", document))
+        known["sources"] = tuple(known["sources"])
         known["checks"] = tuple(known["checks"])
         known["errors"] = tuple(InputFault(**fault) for fault in known["errors"])
         return cls(**known)

@@ -1,0 +1,42 @@
+"""What a view answers with."""
+
+from __future__ import annotations
+
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from flask import Response
+from werkzeug.wsgi import FileWrapper
+
+from service.api.body import JSON
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from service.reports.document import Exporter, Report
+
+CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_MEMORY_LIMIT_BYTES: Final = 2**20
+
+
+def json_answer(value: Mapping[str, object], status: int = 200) -> Response:
+    """*value* as JSON."""
+    return Response(orjson.dumps(value), status, mimetype=JSON)
+
+
+def report_answer(report: Report, exporter: Exporter) -> Response:
+    """*report* in a format. It is written whole before the first byte leaves, so that an error is
+    still told as one; a large one lies on disk meanwhile.
+    """
+    file = SpooledTemporaryFile(_MEMORY_LIMIT_BYTES)  # noqa: SIM115  closed with the response
+    exporter.write(report, file)  # type: ignore[arg-type]  # typeshed: lacks IO[bytes]
+    length = file.tell()
+    file.seek(0)
+    response = Response(FileWrapper(file), content_type=exporter.media_type)
+    response.content_length = length
+    name = f"nodeward-{report.run['id']}{exporter.suffix}"
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    style = exporter.style_source or "'none'"
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.format(style=style)
+    return response

@@ -1,0 +1,115 @@
+"""The Flask app of the audit door, wired top-down."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Final
+
+import structlog
+import yaml
+from flask import Flask, g
+from flask_smorest import Api as SmorestApi
+
+from service import __version__, telemetry
+from service.api import problem, schemas
+from service.api.answer import CONTENT_SECURITY_POLICY
+from service.api.audits import audits
+from service.api.auth import authenticate
+from service.api.body import refuse_repeated_parameters
+from service.api.context import EXTENSION
+from service.api.explain import explain
+from service.api.health import health
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from service.api.context import Context
+
+SECURITY_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY.format(style="'none'"),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_DESCRIPTION: Final = """\
+Audits of Kubernetes manifests, what they find, and what a cluster does with packets.
+
+Every request but the probes carries `Authorization: Bearer` and a token. Every error is a problem
+of RFC 9457. Unknown parameters and fields are errors. Lists come a page at a time.
+"""
+_LOG = telemetry.logger(__name__)
+
+
+class Api(SmorestApi):  # type: ignore[misc]  # flask_smorest ships no types
+    """flask-smorest's, with problem+json as the only form of errors."""
+
+    ERROR_SCHEMA = schemas.Problem
+
+    def _register_error_handlers(self) -> None:
+        """`problem.install` answers them."""
+
+    def _register_responses(self) -> None:
+        content = {problem.MEDIA_TYPE: {"schema": schemas.Problem}}
+        for name, description in (
+            ("DEFAULT_ERROR", "Any error, as a problem"),
+            ("BAD_REQUEST", "The request cannot be used"),
+        ):
+            self.spec.components.response(
+                name, {"description": description, "content": content}, lazy=True
+            )
+
+
+def create_app(context: Context) -> Flask:
+    """The door over *context*; starts nothing."""
+    app = Flask("nodeward", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=context.settings.limits_body_bytes,
+        PROPAGATE_EXCEPTIONS=False,
+        API_TITLE="Nodeward",
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/v1",
+    )
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.extensions[EXTENSION] = context
+    problem.install(app)
+    for step in (_name_request, authenticate, refuse_repeated_parameters):
+        app.before_request(step)
+    app.after_request(_finish)
+    _document(app)
+    return app
+
+
+def _document(app: Flask) -> None:
+    """Register the views, and with them the specification."""
+    api = Api(
+        app,
+        spec_kwargs={"info": {"description": _DESCRIPTION}, "security": [{"bearer": []}]},
+    )
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    for blueprint in (health, audits, explain):
+        api.register_blueprint(blueprint)
+    app.extensions["openapi"] = api.spec
+
+
+def specification(app: Flask) -> str:
+    """The OpenAPI document of *app* as YAML, the same bytes for the same code."""
+    document = app.extensions["openapi"].to_dict()
+    return yaml.safe_dump(document, sort_keys=True, allow_unicode=True, width=100)
+
+
+def _name_request() -> None:
+    """A request is told and logged under one id; what the one before it bound is forgotten."""
+    g.request_id = str(uuid.uuid4())
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

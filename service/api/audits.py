@@ -1,0 +1,171 @@
+"""``/v1/audits``: audits are made of manifests, listed, and told as findings and reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import request, url_for
+from werkzeug.exceptions import NotAcceptable
+
+from service.admission import strict_json
+from service.api import schemas
+from service.api.answer import json_answer, report_answer
+from service.api.body import JSON, YAML, Blueprint, checked, raw_body
+from service.api.context import context
+from service.api.paging import paged, window
+from service.api.problem import Fault, RequestError
+from service.audit.report import report as report_of
+from service.audit.run import Source
+from service.audit.run import audit as run_audit
+from service.cluster.manifests import load_texts
+from service.errors import ManifestError, SourceLocation
+from service.reports.document import exporters
+from service.store.port import FindingFilter, Window
+from service.store.records import Manifest
+from service.telemetry import Outcome, count_audit, logger
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from service.cluster.manifests import Loaded
+    from service.errors import InputError
+    from service.reports.document import Exporter
+
+audits = Blueprint("audits", __name__, url_prefix="/v1", description="Audits and their findings")
+
+_BODY: Final = "request body"
+_LOG = logger(__name__)
+
+
+class NothingReadError(RequestError):
+    """Manifests of which no document could be read."""
+
+    code = ManifestError.code
+    title = ManifestError.title
+
+    def __init__(self, errors: tuple[InputError, ...]) -> None:
+        super().__init__(
+            "no document could be read", [Fault(detail=str(error)) for error in errors]
+        )
+
+
+@audits.route("/audits", methods=["POST"])
+@audits.response(201, schemas.AuditRun, headers={"Location": {"schema": {"type": "string"}}})
+@audits.doc(
+    requestBody={
+        "required": True,
+        "content": {
+            JSON: {"schema": schemas.AuditBody},
+            YAML[0]: {"schema": {"type": "string"}},
+        },
+    }
+)
+def create() -> Response:
+    """Audit manifests
+
+    The checks run before the answer is sent. Documents that cannot be read are listed in the run's
+    `errors`; only if nothing at all can be read is the request refused.
+    """
+    manifests = _manifests()
+    loaded = load_texts((one.name, one.content) for one in manifests)
+    _refuse_nothing_read(loaded)
+    source = Source(loaded, [one.name for one in manifests])
+    done = run_audit(source, context().settings, at=context().now())
+    context().store.append(done.run, done.findings, manifests)
+    count_audit(Outcome.OK)
+    _LOG.info("audit_run_finished", run_id=done.run.id, digest=done.run.digest)
+    response = json_answer(done.run.to_json(), 201)
+    response.headers["Location"] = url_for("audits.show", audit_id=done.run.id)
+    return response
+
+
+def _manifests() -> tuple[Manifest, ...]:
+    """The uploaded texts: of a JSON body, or the body itself as the only one."""
+    body = raw_body(JSON, *YAML)
+    if request.mimetype == JSON:
+        given = checked(schemas.AuditBody(), strict_json.decode(body))
+        return tuple(Manifest(**one) for one in given["manifests"])
+    try:
+        return (Manifest(_BODY, body.decode()),)
+    except UnicodeDecodeError as error:
+        raise ManifestError(
+            f"byte {error.start} is not UTF-8", location=SourceLocation(_BODY)
+        ) from error
+
+
+def _refuse_nothing_read(loaded: Loaded) -> None:
+    if loaded.errors and not any(True for _ in loaded.snapshot.decoded()):
+        raise NothingReadError(loaded.errors)
+
+
+@audits.route("/audits")
+@audits.arguments(schemas.PageQuery, location="query")
+@audits.response(200, schemas.AuditPage)
+def index(query: dict[str, Any]) -> Response:
+    """List audits, newest first"""
+    page = context().store.runs(window(query))
+    return json_answer(paged([run.to_json() for run in page.items], page.total, query))
+
+
+@audits.route("/audits/<audit_id>")
+@audits.response(200, schemas.AuditRun)
+def show(audit_id: str) -> Response:
+    """Show an audit"""
+    return json_answer(context().store.run(audit_id).to_json())
+
+
+@audits.route("/audits/<audit_id>/findings")
+@audits.arguments(schemas.FindingQuery, location="query")
+@audits.response(200, schemas.FindingPage)
+def findings_of(query: dict[str, Any], audit_id: str) -> Response:
+    """List the findings of an audit"""
+    return _findings(context().store.run(audit_id).id, query)
+
+
+@audits.route("/findings")
+@audits.arguments(schemas.FindingQuery, location="query")
+@audits.response(200, schemas.FindingPage)
+def findings(query: dict[str, Any]) -> Response:
+    """List the findings of the latest audit"""
+    latest = context().store.runs(Window(limit=1)).items
+    if not latest:
+        return json_answer(paged([], 0, query) | {"audit": None})
+    return _findings(latest[0].id, query)
+
+
+def _findings(audit_id: str, query: dict[str, Any]) -> Response:
+    names = ("check", "severity", "result", "subject")
+    wanted = FindingFilter(**{name: query.get(name, "") for name in names})
+    page = context().store.findings(audit_id, wanted, window(query))
+    items = [finding.document for finding in page.items]
+    return json_answer(paged(items, page.total, query) | {"audit": audit_id})
+
+
+@audits.route("/audits/<audit_id>/report")
+@audits.arguments(schemas.ReportQuery, location="query")
+@audits.response(200, schemas.Report)
+@audits.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
+@audits.alt_response(200, schema={"type": "string"}, content_type="text/html", success=True)
+@audits.alt_response(200, schema={"type": "string"}, content_type="text/plain", success=True)
+def report(query: dict[str, Any], audit_id: str) -> Response:
+    """Tell an audit as a report"""
+    exporter = _exporter(query["format"])
+    run = context().store.run(audit_id)
+    return report_answer(report_of(run, context().store.stream(audit_id)), exporter)
+
+
+def _exporter(name: str) -> Exporter:
+    """The format that the query names; without a name, the one that the client likes best."""
+    formats = exporters()
+    if name:
+        if name not in formats:
+            raise NotAcceptable(f"there is no format {name}; there are {', '.join(formats)}")
+        return formats[name]
+    ranked = sorted(formats.values(), key=lambda one: one.id != "json")
+    types = {one.media_type.partition(";")[0]: one for one in ranked}
+    if not request.accept_mimetypes:
+        return formats["json"]
+    liked = request.accept_mimetypes.best_match(types)
+    if liked is None:
+        raise NotAcceptable(f"a report is told as {', '.join(types)}")
+    return types[liked]

@@ -1,0 +1,105 @@
+"""Bodies and queries, read strictly: what is not understood is refused, never passed over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from flask import Request, request
+from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import RAISE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import UnsupportedMediaType
+
+from service.admission import strict_json
+from service.api.problem import Fault, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+JSON: Final = "application/json"
+YAML: Final = ("application/yaml", "application/x-yaml", "text/yaml")
+
+
+def raw_body(*media_types: str) -> bytes:
+    """The body as it was sent, which must be of one of *media_types*.
+
+    Raises: UnsupportedMediaType; RequestEntityTooLarge over the app's limit.
+    """
+    if request.mimetype not in media_types:
+        raise UnsupportedMediaType(f"send {' or '.join(media_types)}")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType("a body is sent without content encoding")
+    return request.get_data(cache=False)
+
+
+def json_body() -> object:
+    """The value of a JSON body. Raises: JsonError, and as `raw_body`."""
+    return strict_json.decode(raw_body(JSON))
+
+
+def checked(schema: Schema, value: object) -> dict[str, Any]:
+    """*value* as *schema* reads it. Raises: RequestError with a pointer for each fault."""
+    try:
+        loaded: dict[str, Any] = schema.load(value)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise _body_error(error.messages) from error
+    return loaded
+
+
+def refuse_repeated_parameters() -> None:
+    """No parameter is a list, so one that stands twice is a mistake. Raises: RequestError."""
+    twice = [name for name, values in request.args.lists() if len(values) > 1]
+    if twice:
+        faults = [Fault(parameter=name, detail="it stands twice") for name in twice]
+        raise RequestError("a query parameter stands twice", faults)
+
+
+class _Parser(FlaskParser):
+    """Reads arguments for the views; its errors are ours."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {  # noqa: RUF012  webargs' own name
+        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
+        "query": RAISE,
+    }
+
+    def _raw_load_json(self, req: Request) -> object:  # noqa: ARG002  the request is the context's
+        return json_body()
+
+    def handle_error(
+        self, error: ValidationError, req: Request, schema: Schema, **_status: object
+    ) -> NoReturn:
+        """Raise our error instead of webargs' own."""
+        del req, schema
+        messages: Any = error.messages
+        if "query" in messages:
+            raise _query_error(messages["query"]) from error
+        raise _body_error(messages["json"]) from error
+
+
+class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask_smorest ships no types
+    """flask-smorest's, with our parser."""
+
+    ARGUMENTS_PARSER = _Parser()
+
+
+def _query_error(messages: dict[str, list[str]]) -> RequestError:
+    faults = [
+        Fault(parameter=name, detail=detail)
+        for name, details in sorted(messages.items())
+        for detail in details
+    ]
+    return RequestError("the query cannot be used", faults)
+
+
+def _body_error(messages: object) -> RequestError:
+    return RequestError("the body does not have the expected form", _body_faults(messages, ""))
+
+
+def _body_faults(messages: Any, pointer: str) -> Iterator[Fault]:  # noqa: ANN401  marshmallow's nest
+    if not isinstance(messages, dict):
+        yield from (Fault(pointer=pointer, detail=detail) for detail in messages)
+        return
+    for key, inner in messages.items():
+        step = "" if key == "_schema" else f"/{str(key).replace('~', '~0').replace('/', '~1')}"
+        yield from _body_faults(inner, f"{pointer}{step}")

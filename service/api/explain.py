@@ -1,0 +1,83 @@
+"""Questions about a cluster that change nothing: exposures, traces, and what-if reviews."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from service.admission.decide import decide
+from service.admission.review import parse_review
+from service.admission.review import response as review_response
+from service.api import schemas
+from service.api.answer import json_answer
+from service.api.body import JSON, Blueprint, json_body
+from service.api.context import context
+from service.api.paging import paged, window
+from service.checks.exposure import exposures as exposures_of
+from service.checks.settings import check_settings
+from service.errors import InputError
+from service.policy.trace import parse_flow
+from service.policy.trace import trace as trace_flow
+
+if TYPE_CHECKING:
+    from flask import Response
+
+explain = Blueprint(
+    "explain", __name__, url_prefix="/v1", description="What a cluster does with packets"
+)
+
+
+@explain.route("/exposures")
+@explain.arguments(schemas.ExposureQuery, location="query")
+@explain.response(200, schemas.ExposurePage)
+def exposures(query: dict[str, Any]) -> Response:
+    """List which sources reach which node ports
+
+    One item per Service, port, family and class of nodes that answer alike.
+    """
+    world = context().worlds.of(query["audit"])
+    told = [
+        item
+        for item in (
+            one.to_json() for one in exposures_of(world, check_settings(context().settings))
+        )
+        if query["service"] in {"", item["service"]}
+    ]
+    shown = window(query)
+    items = list(islice(told, shown.offset, shown.offset + shown.limit))
+    return json_answer(paged(items, len(told), query) | {"digest": world.snapshot.digest})
+
+
+@explain.route("/trace", methods=["POST"])
+@explain.arguments(schemas.TraceBody)
+@explain.response(200, schemas.Trace)
+def trace(body: dict[str, Any]) -> Response:
+    """Follow a flow hook by hook"""
+    world = context().worlds.of(body["audit"])
+    try:
+        flow = parse_flow(body["flow"])
+    except InputError as error:
+        inside = error.location
+        raise InputError(error.detail, location=inside.at(f"/flow{inside.pointer}")) from error
+    return json_answer(trace_flow(world, flow).to_json())
+
+
+@explain.route("/review", methods=["POST"])
+@explain.arguments(schemas.WorldQuery, location="query")
+@explain.response(200, {"type": "object"})
+@explain.doc(
+    requestBody={
+        "required": True,
+        "description": "An AdmissionReview of admission.k8s.io/v1.",
+        "content": {JSON: {"schema": {"type": "object"}}},
+    }
+)
+def review(query: dict[str, Any]) -> Response:
+    """Answer an admission review, without effect
+
+    The answer is the one that the admission door would give in this cluster.
+    """
+    request = parse_review(json_body())
+    world = context().worlds.of(query["audit"])
+    decision = decide(world, request, check_settings(context().settings))
+    return json_answer({**review_response(decision)})

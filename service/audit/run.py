@@ -1,0 +1,122 @@
+"""One audit: what was read is judged, and becomes records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from service import __version__
+from service.checks.finding import to_json
+from service.checks.run import audit as judge
+from service.checks.run import checks
+from service.checks.settings import check_settings
+from service.checks.verdict import Result, Severity
+from service.errors import SettingsError
+from service.policy.world import World
+from service.settings import TABLE
+from service.store.records import AuditRun, Finding, InputFault
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from service.checks.verdict import Json
+    from service.cluster.manifests import Loaded
+    from service.errors import InputError
+    from service.settings import Settings
+
+_ID_LENGTH: Final = 32
+_NO_PART_OF_A_VERDICT: Final = frozenset({"on_error", "limits.body_bytes"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is audited: the objects, and the paths or names that they were read from."""
+
+    loaded: Loaded
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A run and its findings, in their order."""
+
+    run: AuditRun
+    findings: tuple[Finding, ...]
+
+    def at_least(self, severity: Severity) -> bool:
+        """Whether any finding is as bad as *severity* or worse."""
+        return any(
+            Severity(name).at_least(severity) for name, count in self.run.counts.items() if count
+        )
+
+
+def audit(source: Source, settings: Settings, *, at: datetime, only: Collection[str] = ()) -> Audit:
+    """The audit of *source* at the moment *at* by the checks *only*, or by all of them.
+
+    The same arguments give the same audit, id included. What could not be read is in the run.
+
+    Raises: SettingsError for an unknown check or an unusable network.
+    """
+    chosen = _chosen(only)
+    snapshot = source.loaded.snapshot
+    verdicts = judge(World.of(snapshot), check_settings(settings), frozenset(chosen))
+    found = [verdict for verdict in verdicts if verdict.result is not Result.PASS]
+    tally = Counter(verdict.severity for verdict in found)
+    run = AuditRun(
+        id="",
+        started_at=at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        version=__version__,
+        digest=snapshot.digest,
+        revision=snapshot.revision,
+        sources=tuple(source.names),
+        files=source.loaded.files,
+        documents=source.loaded.documents,
+        objects=sum(1 for _ in snapshot.decoded()),
+        checks=chosen,
+        settings=recorded(settings),
+        skipped=dict(sorted(source.loaded.skipped.items())),
+        errors=tuple(map(_fault, source.loaded.errors)),
+        counts={severity.value: tally[severity] for severity in Severity},
+    )
+    findings = tuple(Finding(place, to_json(verdict)) for place, verdict in enumerate(found))
+    return Audit(replace(run, id=_identity(run)), findings)
+
+
+def recorded(settings: Settings) -> dict[str, Json]:
+    """The settings that a verdict may depend on, by their public names."""
+    told: dict[str, Json] = {}
+    for row in TABLE:
+        if row.name not in _NO_PART_OF_A_VERDICT:
+            told[row.name] = orjson.loads(orjson.dumps(getattr(settings, row.attribute)))
+    return told
+
+
+def _chosen(only: Collection[str]) -> tuple[str, ...]:
+    known = [check.id for check in checks()]
+    for name in only:
+        if name not in known:
+            raise SettingsError(f"there is no check {name}; there are {', '.join(known)}")
+    return tuple(name for name in known if not only or name in only)
+
+
+def _fault(error: InputError) -> InputFault:
+    place = error.location
+    return InputFault(
+        error.code,
+        error.detail,
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        pointer=place.pointer,
+    )
+
+
+def _identity(run: AuditRun) -> str:
+    canonical = orjson.dumps(asdict(run), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(canonical).hexdigest()[:_ID_LENGTH]

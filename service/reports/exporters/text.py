@@ -1,0 +1,82 @@
+"""The report as plain text for people at a terminal: what is wrong, its proof, what to do."""
+
+from __future__ import annotations
+
+import codecs
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
+
+from service.reports.document import Exporter, location_text, subject_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service.reports.document import Finding, Report, Run
+
+_MARGIN = " " * 10
+
+
+def write(report: Report, stream: BinaryIO) -> None:
+    """Write a block a finding, then what could not be judged, then a closing line or two."""
+    text = codecs.getwriter("utf-8")(stream)
+    blocks = chain.from_iterable(map(_finding_lines, report.findings))
+    for line in chain(blocks, _unjudged_lines(report.run), _summary_lines(report.run)):
+        text.write(f"{_printable(line)}\n")
+
+
+def _finding_lines(finding: Finding) -> Iterator[str]:
+    subject = subject_text(finding["subject"])
+    mark = (
+        finding["severity"]
+        if finding["result"] == "fail"
+        else f"{finding['severity']} {finding['result']}"
+    )
+    yield f"{mark.upper()}  {subject}  {finding['check']}: {finding['reason']}"
+    yield f"  {finding['message']}"
+    for name, value in _facts(finding):
+        first, *rest = value.splitlines() or [""]
+        yield f"  {name:<8}{first}"
+        yield from (f"{_MARGIN}{line}" for line in rest)
+    yield ""
+
+
+def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
+    """Name and value of what backs the message; what is empty is left out."""
+    if place := location_text(finding["location"]):
+        yield "at", place
+    if finding["witness"]:
+        yield "packet", finding["witness"]["text"]
+    for rule in finding["rules"]:
+        yield "decided", f"{rule['hook']}: {rule['text']}"
+    for gap in finding["unknown"]:
+        yield "unknown", gap
+    if finding["advice"]:
+        yield "do", finding["advice"]
+    if finding["fix"]:
+        yield "fix", f"{finding['fix']['summary']}\n{finding['fix']['yaml']}"
+
+
+def _unjudged_lines(run: Run) -> Iterator[str]:
+    for fault in run["errors"]:
+        place = ":".join(filter(None, (location_text(fault), str(fault["column"] or ""))))
+        yield f"NOT READ  {place or 'input'} {fault['pointer']}".rstrip()
+        yield f"  {fault['detail']}"
+        yield ""
+
+
+def _summary_lines(run: Run) -> Iterator[str]:
+    counts = [f"{count} {severity}" for severity, count in run["counts"].items() if count]
+    yield f"Findings: {', '.join(counts) or 'none'}."
+    read = f"Read {run['objects']} objects of {run['documents']} documents in {run['files']} files"
+    skipped = ", ".join(f"{count} {kind}" for kind, count in sorted(run["skipped"].items()))
+    yield f"{read}; skipped {skipped}." if skipped else f"{read}."
+
+
+def _printable(line: str) -> str:
+    """*line* with control characters spelled out: a manifest must not steer a terminal."""
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)
+
+
+EXPORTER = Exporter("text", "text/plain; charset=utf-8", ".txt", write)
