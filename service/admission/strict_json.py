@@ -1,0 +1,99 @@
+"""Strict JSON: what two readers could understand differently, or what only costs, is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from service.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEPTH_LIMIT: Final = 100
+"""Levels of nesting; a real review stays below 30, managedFields included."""
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SHOWN_KEY = 60
+
+
+class JsonError(InputError):
+    """Bytes that are no JSON text which every reader would understand alike."""
+
+    code = "bad-json"
+    title = "The body is no strict JSON"
+
+
+def decode(body: bytes) -> object:
+    """The value of a JSON text: UTF-8, no key twice, no NaN or infinity, bounded depth and numbers.
+
+    Raises: JsonError.
+    """
+    try:
+        value = json.loads(
+            body.decode(),
+            object_pairs_hook=_unique,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise JsonError(f"byte {error.start} is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise JsonError(f"line {error.lineno} column {error.colno}: {error.msg}") from error
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise JsonError("a number is out of range") from error
+    _bound_depth(value)
+    if _SURROGATE.search(body):
+        _refuse_lone_surrogates(value)
+    return value
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise JsonError(f"the key {twice[:_SHOWN_KEY]!r} stands twice in one object")
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise JsonError("a number is out of range")
+    return number
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise JsonError(f"{text} is no JSON number")
+
+
+def _too_deep() -> JsonError:
+    return JsonError(f"it nests more than {DEPTH_LIMIT} levels deep")
+
+
+def _bound_depth(value: object) -> None:
+    """Level by level, without recursion: O(values)."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(DEPTH_LIMIT):
+        level = [
+            inner for outer in level for inner in _inside(outer) if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _inside(value: dict[str, object] | list[object]) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _refuse_lone_surrogates(value: object) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise JsonError("a \\u escape stands for half a character") from error

@@ -1,0 +1,119 @@
+"""``nodeward webhook``: the admission door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from service.cli.certs import CERTIFICATES
+
+if TYPE_CHECKING:
+    from certs.folder import Folder
+
+_MANIFESTS = click.Path(exists=True)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("webhook")
+@click.option(
+    "--manifests",
+    metavar="PATH",
+    type=_MANIFESTS,
+    multiple=True,
+    required=True,
+    help="File or folder that describes the cluster; read again whenever it changes.",
+)
+@click.argument("more", metavar="[PATH]...", type=_MANIFESTS, nargs=-1)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=9443, show_default=True, help="HTTPS port."
+)
+@click.option("--tls-cert", "certificate", type=_FILE, help="PEM certificate (and chain).")
+@click.option("--tls-key", "key", type=_FILE, help="PEM private key of the certificate.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes; each holds the world once more and counts its own metrics.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1, 256), default=8, show_default=True, help="Per process."
+)
+def webhook(
+    manifests: tuple[str, ...],
+    more: tuple[str, ...],
+    *,
+    host: str,
+    port: int,
+    certificate: Path | None,
+    key: Path | None,
+    workers: int,
+    threads: int,
+) -> None:
+    """Answer admission reviews over HTTPS, judged in the world of the manifests.
+
+    Without a certificate, a development one from .nodeward/certs is shown, on loopback only. A pair
+    that is replaced on disk is served from the next connection on.
+    """
+    import importlib
+
+    from service.settings import load
+
+    load()  # a setting at fault is told here, not in a worker's log
+    certificate, key = _pair(certificate, key, host=host)
+    server = importlib.import_module("webhook.server")  # by name: service does not know the door
+    address = f"[{host}]" if ":" in host else host
+    server.run(
+        (*manifests, *more),
+        server.Options(
+            bind=f"{address}:{port}",
+            certfile=str(certificate),
+            keyfile=str(key),
+            workers=workers,
+            threads=threads,
+        ),
+    )
+
+
+def _pair(certificate: Path | None, key: Path | None, *, host: str) -> tuple[Path, Path]:
+    """The files of a pair that can be served.
+
+    Raises: click.UsageError, CertificateError.
+    """
+    if certificate is None and key is None:
+        folder = _development_certificates(host)
+        return folder.server_certificate, folder.server_key
+    if certificate is None or key is None:
+        raise click.UsageError("--tls-cert and --tls-key belong together")
+    _check_pair(certificate, key)
+    return certificate, key
+
+
+def _development_certificates(host: str) -> Folder:
+    from datetime import UTC, datetime
+
+    from certs.folder import DEFAULT_HOSTS, Folder, issue
+
+    if host not in DEFAULT_HOSTS:
+        raise click.UsageError(f"a certificate for {host} is needed: --tls-cert and --tls-key")
+    folder = Folder(CERTIFICATES)
+    issue(folder, DEFAULT_HOSTS, datetime.now(UTC))
+    return folder
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    import ssl
+
+    from certs.authority import CertificateError
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError is one
+        reason = error.strerror or str(error)
+        raise CertificateError(f"{certificate} and {key} cannot be served: {reason}") from error
+
+
+COMMAND = webhook

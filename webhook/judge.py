@@ -1,0 +1,99 @@
+"""From a review to its decision, whatever happens: the one place where failing closed or open is chosen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias, assert_never
+
+from service.admission.decide import Decision
+from service.telemetry import ReviewResult, count_engine_error, logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.admission.review import ReviewRequest
+    from service.policy.world import World
+    from service.settings import OnError
+    from webhook.worlds import Worlds
+
+Decide: TypeAlias = "Callable[[World, ReviewRequest], Decision]"
+
+_LOG = logger(__name__)
+
+
+class Unjudged(Enum):
+    """Why a review got no judgement: HTTP-like code of its status, and the words for a user."""
+
+    NO_WORLD = (503, "the manifests that it judges by could not be read yet")
+    LATE = (504, "the API server's time limit had passed before the review could be judged")
+    FAULT = (500, "it failed; the webhook's log tells where")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A decision, and how it counts."""
+
+    decision: Decision
+    result: ReviewResult
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges reviews in the newest world; a review that cannot be judged is answered by *on_error*."""
+
+    worlds: Worlds
+    decide: Decide
+    on_error: OnError
+
+    def judge(self, review: ReviewRequest, *, deadline: float | None) -> Judgement:
+        """The answer to *review*; *deadline* is on the monotonic clock. Never raises."""
+        world = self.worlds.current.world
+        if world is None:
+            return self._without_judgement(review, Unjudged.NO_WORLD)
+        if deadline is not None and time.monotonic() >= deadline:
+            return self._without_judgement(review, Unjudged.LATE)
+        try:
+            decision = self.decide(world, review)
+        except Exception:  # noqa: BLE001  # a door: a defect must not become an answer that nobody chose
+            count_engine_error()
+            _LOG.exception(
+                "admission_engine_failed", kind=str(review.kind), digest=world.snapshot.digest
+            )
+            return self._without_judgement(review, Unjudged.FAULT)
+        return Judgement(decision, _result(decision))
+
+    def _without_judgement(self, review: ReviewRequest, why: Unjudged) -> Judgement:
+        code, words = why.value
+        told = f"Nodeward could not judge this request: {words}."
+        annotations = {"decision": f"unjudged-{why.name.lower().replace('_', '-')}"}
+        match self.on_error:
+            case "deny":
+                message = f"{told}\nIt is refused because on_error is deny; try again."
+                decision = Decision(
+                    uid=review.uid,
+                    allowed=False,
+                    code=code,
+                    message=message,
+                    audit_annotations=annotations,
+                )
+            case "allow":
+                warning = f"{told} It is allowed because on_error is allow."
+                decision = Decision(
+                    uid=review.uid,
+                    allowed=True,
+                    code=200,
+                    message="",
+                    warnings=(warning,),
+                    audit_annotations=annotations,
+                )
+            case _:
+                assert_never(self.on_error)
+        return Judgement(decision, ReviewResult.ERROR)
+
+
+def _result(decision: Decision) -> ReviewResult:
+    if not decision.allowed:
+        return ReviewResult.DENIED
+    return ReviewResult.WARNED if decision.warnings else ReviewResult.ALLOWED

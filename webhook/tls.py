@@ -1,0 +1,119 @@
+"""The certificate that the door shows: renewed on disk, served from the next connection on.
+
+gunicorn asks for a context for every connection; building one costs a millisecond, so it is built
+once for each state of the files. A pair that cannot be used leaves the last good one in place.
+"""
+
+from __future__ import annotations
+
+import errno
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from service.telemetry import logger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FileState: TypeAlias = tuple[int, int, int]
+
+REQUEST_S: Final = 15.0
+"""Within so many seconds a request must have arrived whole, its handshake included."""
+
+_LOG = logger(__name__)
+
+
+class Contexts:
+    """The TLS context of one certificate and key. Any thread may ask."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Nothing is read before the first connection."""
+        self._certificate = certificate
+        self._key = key
+        self._lock = threading.Lock()
+        self._tried: tuple[FileState, FileState] | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def current(self) -> ssl.SSLContext:
+        """The context of the newest pair that could be used; two stat calls where nothing changed.
+
+        Raises: OSError (ssl.SSLError is one) if no pair was ever usable.
+        """
+        with self._lock:
+            try:
+                state = (_state(self._certificate), _state(self._key))
+                if state != self._tried or self._context is None:
+                    self._tried = state
+                    self._context = build(self._certificate, self._key)
+                    _LOG.info("certificate_loaded", file=str(self._certificate))
+            except OSError as error:
+                if self._context is None:
+                    raise
+                if self._tried is not None:
+                    _LOG.warning("certificate_kept", file=str(self._certificate), error=str(error))
+            return self._context
+
+
+def build(certificate: Path, key: Path) -> ssl.SSLContext:
+    """A server's context: TLS 1.2 or newer, and sockets that do not wait for ever.
+
+    Raises: OSError (ssl.SSLError is one) if the pair cannot be read or does not belong together.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = BoundedSocket
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def _state(path: Path) -> FileState:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+class BoundedSocket(ssl.SSLSocket):
+    """A connection that must deliver each request within REQUEST_S, however slowly it trickles.
+
+    gunicorn blocks a worker thread on a connection without any limit; a few clients that send a byte
+    and fall silent would occupy all of them. A late client counts as gone (ECONNRESET), which
+    gunicorn passes over without a stack trace.
+    """
+
+    _deadline: float = 0.0
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001  # the signature of socket.socket
+        """Blocking means here: until the deadline of the request that starts now."""
+        if flag:
+            self._deadline = time.monotonic() + REQUEST_S
+            self.settimeout(REQUEST_S)
+        else:
+            super().setblocking(flag)
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  # as of SSLSocket
+        """The handshake is the first part of the first request."""
+        self.setblocking(True)  # noqa: FBT003  # as of socket.socket
+        try:
+            super().do_handshake(block)
+        except TimeoutError:
+            raise _late() from None
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """What has arrived, waiting no longer than the request's deadline."""
+        allowed = self.gettimeout()
+        if allowed:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise _late()
+            self.settimeout(min(allowed, left))
+        try:
+            return super().recv(buflen, flags)
+        except TimeoutError:
+            raise _late() from None
+        finally:
+            self.settimeout(allowed)
+
+
+def _late() -> ConnectionResetError:
+    return ConnectionResetError(errno.ECONNRESET, f"no whole request within {REQUEST_S:g} s")
