@@ -1,0 +1,205 @@
+"""The primitive chains: each judges one packet at one hook for one endpoint.
+
+Semantics: "Primitive chains", "Forward (AoF) specifics", "Failsafe ports". Source:
+felix/rules/{static,endpoints}.go, felix/config/config_params.go. A chain returns the Stage that
+it comes to, or None where the endpoint, and so the chain, does not exist.
+"""
+
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from tests.reference.endpoints import Endpoint
+from tests.reference.hosts import Host
+from tests.reference.matching import rule_matches
+from tests.reference.packet import (
+    IPIP,
+    UDP,
+    Address,
+    Packet,
+    Stage,
+    UndecidedError,
+    protocol_number,
+)
+from tests.reference.policies import Raw, Rule
+from tests.reference.tiers import Ruling, Tier, judge, judge_profiles
+from tests.reference.world import World
+
+VXLAN_PORT = 4789
+_TCP_BOTH = (179, 2379, 2380, 5473, 6443, 6666, 6667)
+_DEFAULT_FAILSAFES = {
+    "failsafeInboundHostPorts": (("TCP", (22, *_TCP_BOTH)), ("UDP", (68,))),
+    "failsafeOutboundHostPorts": (("TCP", _TCP_BOTH), ("UDP", (53, 67))),
+}
+INBOUND, OUTBOUND = _DEFAULT_FAILSAFES
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A hook in one direction on a host, for the endpoint whose policies it runs."""
+
+    world: World
+    host: Host
+    hook: str
+    direction: str
+    endpoint: Endpoint
+
+    def rules_on(self, tiers: tuple[Tier, ...], packet: Packet) -> Ruling | None:
+        def matches(rule: Rule) -> bool:
+            return rule_matches(rule, packet, self.world.sets)
+
+        return judge(tiers, self.direction, matches)
+
+    def ends(self, verdict: str, reason: str) -> Stage:
+        """The stage of a chain that no policy decides."""
+        return Stage(
+            self.host.name, self.hook, self.direction, verdict, self.endpoint.name, reason=reason
+        )
+
+    def ruled(self, ruling: Ruling) -> Stage:
+        return Stage(
+            self.host.name,
+            self.hook,
+            self.direction,
+            "allow" if ruling.allows else "deny",
+            self.endpoint.name,
+            ruling.tier,
+            ruling.policy,
+            ruling.rule,
+            ruling.reason,
+        )
+
+
+def ut_in(world: World, host: Host, interface: str, packet: Packet) -> Stage | None:
+    """UT-in, raw PREROUTING: untracked policies of the named endpoint; "*" has none."""
+    return _untracked(world, host, interface, packet, direction="ingress")
+
+
+def ut_out(world: World, host: Host, interface: str, packet: Packet) -> Stage | None:
+    """UT-out, raw OUTPUT."""
+    return _untracked(world, host, interface, packet, direction="egress")
+
+
+def _untracked(
+    world: World, host: Host, interface: str, packet: Packet, *, direction: str
+) -> Stage | None:
+    endpoint = host.named(interface)
+    if endpoint is None:
+        return None
+    chain = Chain(world, host, "untracked", direction, endpoint)
+    inward = direction == "ingress"
+    peer = packet.src if inward else packet.dst
+    there, back = (INBOUND, OUTBOUND) if inward else (OUTBOUND, INBOUND)
+    if _is_failsafe(host, there, packet.protocol, packet.dst_port, peer) or _is_failsafe(
+        host, back, packet.protocol, packet.src_port, peer
+    ):
+        return chain.ends("undecided", "failsafe")
+    ruling = chain.rules_on(host.attached[endpoint].untracked, packet)
+    return chain.ruled(ruling) if ruling else chain.ends("undecided", "")
+
+
+def pre(world: World, host: Host, interface: str, packet: Packet) -> Stage | None:
+    """PRE, mangle PREROUTING: preDNAT policies, on the destination as dialled."""
+    endpoint = host.governing_before_dnat(interface)
+    if endpoint is None:
+        return None
+    chain = Chain(world, host, "preDNAT", "ingress", endpoint)
+    if packet.established:
+        return chain.ends("undecided", "established")
+    if _is_failsafe(host, INBOUND, packet.protocol, packet.dst_port, packet.src):
+        return chain.ends("undecided", "failsafe")
+    ruling = chain.rules_on(host.attached[endpoint].pre_dnat, packet)
+    return chain.ruled(ruling) if ruling else chain.ends("undecided", "")
+
+
+def hin(world: World, host: Host, interface: str, packet: Packet) -> Stage | None:
+    """HIN, filter INPUT: normal ingress of the host endpoint, for packets to the host itself."""
+    endpoint = host.governing(interface)
+    if endpoint is None:
+        return None
+    chain = Chain(world, host, "normal", "ingress", endpoint)
+    is_failsafe = _is_failsafe(host, INBOUND, packet.protocol, packet.dst_port, packet.src)
+    return _normal(chain, packet, is_failsafe=is_failsafe)
+
+
+def hout(world: World, host: Host, endpoint: Endpoint | None, packet: Packet) -> Stage | None:
+    """HOUT, filter OUTPUT or mangle POSTROUTING: normal egress, for the host's own packets."""
+    if endpoint is None:
+        return None
+    chain = Chain(world, host, "normal", "egress", endpoint)
+    is_failsafe = _is_failsafe(host, OUTBOUND, packet.protocol, packet.dst_port, packet.dst)
+    return _normal(chain, packet, is_failsafe=is_failsafe)
+
+
+def hfwd_in(world: World, host: Host, interface: str, packet: Packet) -> Stage | None:
+    """HFWD-in, filter FORWARD: apply-on-forward ingress of the interface it came by."""
+    return _forward(world, host, interface, packet, direction="ingress")
+
+
+def hfwd_out(world: World, host: Host, interface: str, packet: Packet) -> Stage | None:
+    """HFWD-out, filter FORWARD: apply-on-forward egress of the interface it leaves by."""
+    return _forward(world, host, interface, packet, direction="egress")
+
+
+def _forward(
+    world: World, host: Host, interface: str, packet: Packet, *, direction: str
+) -> Stage | None:
+    """No failsafes, no profiles: what no tier decides is not denied."""
+    endpoint = host.governing(interface)
+    if endpoint is None:
+        return None
+    chain = Chain(world, host, "forward", direction, endpoint)
+    if packet.established:
+        return chain.ends("allow", "established")
+    ruling = chain.rules_on(host.attached[endpoint].forward, packet)
+    return chain.ruled(ruling) if ruling else chain.ends("undecided", "")
+
+
+def wegr(world: World, host: Host, pod: Endpoint, packet: Packet) -> Stage:
+    """WEGR, from a pod: its normal egress; it may not send encapsulation."""
+    chain = Chain(world, host, "workload", "egress", pod)
+    if not packet.established and _is_forbidden_encapsulation(host, packet):
+        return chain.ends("deny", "encapsulation")
+    return _normal(chain, packet, is_failsafe=False)
+
+
+def wing(world: World, host: Host, pod: Endpoint, packet: Packet) -> Stage:
+    """WING, to a pod: its normal ingress."""
+    return _normal(Chain(world, host, "workload", "ingress", pod), packet, is_failsafe=False)
+
+
+def _normal(chain: Chain, packet: Packet, *, is_failsafe: bool) -> Stage:
+    """Normal tiers, then profiles, then drop."""
+    if packet.established:
+        return chain.ends("allow", "established")
+    if is_failsafe:
+        return chain.ends("allow", "failsafe")
+    ruling = chain.rules_on(chain.host.attached[chain.endpoint].normal, packet)
+    return chain.ruled(ruling or judge_profiles(chain.endpoint.profiles, chain.world.profiles))
+
+
+def _is_forbidden_encapsulation(host: Host, packet: Packet) -> bool:
+    if packet.protocol == UDP and packet.dst_port == VXLAN_PORT:
+        return not host.felix.get("allowVXLANPacketsFromWorkloads")
+    return packet.protocol == IPIP and not host.felix.get("allowIPIPPacketsFromWorkloads")
+
+
+def _is_failsafe(host: Host, listing: str, protocol: int, port: int, peer: Address) -> bool:
+    """Is the port in the node's inbound or outbound list, for this peer?"""
+    entries = host.felix.get(listing)
+    if entries is None:
+        defaults = _DEFAULT_FAILSAFES[listing]
+        return any(protocol == protocol_number(name) and port in ports for name, ports in defaults)
+    return any(_is_entry(entry, protocol, port, peer) for entry in entries)
+
+
+def _is_entry(entry: Raw, protocol: int, port: int, peer: Address) -> bool:
+    if str(entry.get("protocol", "")).lower() not in {"tcp", "udp"}:
+        raise UndecidedError(
+            "a failsafe entry that Felix cannot read: its configuration is invalid"
+        )
+    net = entry.get("net")
+    return (
+        protocol == protocol_number(entry["protocol"])
+        and port == entry["port"]
+        and (not net or peer in ip_network(net, strict=False))
+    )

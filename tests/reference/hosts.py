@@ -1,0 +1,130 @@
+"""A node: its interfaces, its routes, and which host endpoint governs which interface.
+
+Semantics: "Host endpoints: which interface does a HEP govern?". Source:
+felix/dataplane/linux/endpoint_mgr.go (resolveHostEndpoints, updateHostEndpoints).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
+
+from tests.reference.endpoints import WILDCARD, Endpoint
+from tests.reference.packet import Address, UndecidedError
+from tests.reference.policies import Raw
+from tests.reference.tiers import Attached
+
+Interface = IPv4Interface | IPv6Interface
+LOOPBACK = "lo"
+_LOOPBACK_ADDRESSES = (ip_interface("127.0.0.1/8"), ip_interface("::1/128"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Host:
+    """A node with what Felix and its kernel know there.
+
+    `interfaces` holds the addresses of each interface, in order: the first has the default route.
+    `pods` are the workload endpoints on the node, `endpoints` the host endpoints that name it.
+    """
+
+    name: str
+    interfaces: Mapping[str, tuple[Interface, ...]]
+    addresses: tuple[Address, ...]
+    pods: tuple[Endpoint, ...]
+    endpoints: tuple[Endpoint, ...]
+    attached: Mapping[Endpoint, Attached]
+    felix: Raw
+
+    def owns(self, address: Address) -> bool:
+        """Does the kernel deliver the address locally?"""
+        return address.is_loopback or any(
+            address == one.ip for addresses in self.interfaces.values() for one in addresses
+        )
+
+    def pod_with(self, address: Address) -> Endpoint | None:
+        return next((pod for pod in self.pods if address in pod.addresses), None)
+
+    def pod_behind(self, interface: str) -> Endpoint | None:
+        return next((pod for pod in self.pods if pod.interface == interface), None)
+
+    def route(self, destination: Address) -> str:
+        """The interface that packets to the destination leave by."""
+        if self.owns(destination):
+            return LOOPBACK
+        pod = self.pod_with(destination)
+        if pod:
+            return pod.interface
+        for name, addresses in self.interfaces.items():
+            if any(destination in one.network for one in addresses):
+                return name
+        return next(iter(self.interfaces))
+
+    def interface_of(self, address: Address) -> str:
+        """The interface that carries the address; that of the default route for any other."""
+        for name, addresses in self.interfaces.items():
+            if any(address == one.ip for one in addresses):
+                return name
+        return next(iter(self.interfaces))
+
+    def source_towards(self, destination: Address) -> Address:
+        """The address that the kernel gives a packet of a host process."""
+        if self.owns(destination):
+            return destination
+        return self.address_on(self.route(destination), destination.version)
+
+    def address_on(self, interface: str, family: int) -> Address:
+        """The first address of the family on the interface, else on any."""
+        own = self.interfaces.get(interface, ())
+        rest = (one for addresses in self.interfaces.values() for one in addresses)
+        for one in (*own, *rest):
+            if one.version == family:
+                return one.ip
+        raise UndecidedError(f"node {self.name} has no IPv{family} address")
+
+    def named(self, interface: str) -> Endpoint | None:
+        """The host endpoint of this very interface: the smallest name among those that match."""
+        addresses = _LOOPBACK_ADDRESSES if interface == LOOPBACK else self.interfaces[interface]
+        present = {one.ip for one in addresses}
+        candidates = [
+            one
+            for one in self.endpoints
+            if one.interface == interface
+            or (not one.interface and present.intersection(one.addresses))
+        ]
+        return min(candidates, key=lambda one: one.name.encode(), default=None)
+
+    def wildcard(self) -> Endpoint | None:
+        """The node's "*" host endpoint: the smallest name."""
+        candidates = [one for one in self.endpoints if one.interface == WILDCARD]
+        return min(candidates, key=lambda one: one.name.encode(), default=None)
+
+    def governing(self, interface: str) -> Endpoint | None:
+        """Whose normal and forward policies hold for the interface; only "*" reaches to pods'."""
+        if self.pod_behind(interface):
+            return self.wildcard()
+        return self.named(interface) or self.wildcard()
+
+    def governing_before_dnat(self, interface: str) -> Endpoint | None:
+        """Whose preDNAT policies hold: a named endpoint without any falls back to "*"."""
+        own = None if self.pod_behind(interface) else self.named(interface)
+        return own if own and self.attached[own].pre_dnat else self.wildcard()
+
+
+def read_interfaces(node: Raw) -> dict[str, tuple[Interface, ...]]:
+    """The annotation that tells which interface carries which address.
+
+    Raises UndecidedError without it: no Kubernetes or Calico object holds that.
+    """
+    text = (node["metadata"].get("annotations") or {}).get("nodeward.io/interfaces")
+    if text is None:
+        raise UndecidedError(f"the interfaces of node {node['metadata']['name']} are not known")
+    return {
+        name: tuple(ip_interface(address) for address in addresses)
+        for name, addresses in json.loads(text).items()
+    }
+
+
+def read_addresses(node: Raw) -> tuple[Address, ...]:
+    """The InternalIPs, which other nodes dial."""
+    entries = (node.get("status") or {}).get("addresses") or ()
+    return tuple(ip_address(one["address"]) for one in entries if one["type"] == "InternalIP")
