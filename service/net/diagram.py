@@ -7,14 +7,14 @@ function has exactly one diagram, and equal functions are equal nodes. This is t
 diagram of Gouda and Liu with the sharing of a BDD.
 
 Nodes are immutable and belong to no table, so threads may share them. Each operation remembers, for its
-own duration only, which pairs of nodes it has combined: its cost is a linear merge of the edges of each
-pair of nodes that meet. Recursion is as deep as there are variables.
+own duration only, which pairs of nodes it has combined: its cost is one merge of the edges of each pair
+of nodes that meet. Recursion is as deep as there are variables.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from service.net.intervals import IntervalSet, Range
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     _Settle = Callable[["Diagram", "Diagram"], "Diagram | None"]
+    _Partition = tuple[tuple[int, ...], tuple["Diagram", ...]]
 
 
 @final
@@ -43,9 +44,7 @@ class Node:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        # Unequal nodes part at the cached hash; equal ones compare shared children by identity.
+        # Unequal nodes part at the cached hash; tuples compare shared children by identity first.
         return (
             isinstance(other, Node)
             and self._hash == other._hash
@@ -80,39 +79,50 @@ _CONSTANT = 1 << 16
 """What a constant counts as, among variables: after all of them."""
 _ENDLESS = 1 << 256
 """The end of an edge that covers any domain."""
+_ANY = Node(_CONSTANT, (), ())
+"""A stand-in for any function, to ask what an operation does to all."""
 
 
-def node(variable: int, ends: Sequence[int], children: Iterable[Diagram]) -> Diagram:
-    """The reduced diagram of a test: equal neighbours joined, a test of one outcome left out. O(n)."""
-    kept_ends: list[int] = []
-    kept: list[Diagram] = []
-    last: Diagram | None = None
-    for end, child in zip(ends, children, strict=True):
-        if child is last or child == last:
-            kept_ends[-1] = end
+class _Edges:
+    """The edges of a node in the making, in ascending order and reduced as they come."""
+
+    __slots__ = ("children", "ends")
+
+    def __init__(self) -> None:
+        self.ends: list[int] = []
+        self.children: list[Diagram] = []
+
+    def append(self, end: int, child: Diagram) -> None:
+        """Add one edge; it joins the last where their children are equal."""
+        if self.children and (child is self.children[-1] or child == self.children[-1]):
+            self.ends[-1] = end
         else:
-            kept_ends.append(end)
-            kept.append(child)
-            last = child
-    if len(kept) == 1:
-        return kept[0]
-    return Node(variable, tuple(kept_ends), tuple(kept))
+            self.ends.append(end)
+            self.children.append(child)
+
+    def extend(self, ends: Sequence[int], children: Sequence[Diagram]) -> None:
+        """Add edges, at least one, that are reduced among themselves, at the speed of copying."""
+        self.append(ends[0], children[0])
+        self.ends += ends[1:]
+        self.children += children[1:]
+
+    def under(self, variable: int) -> Diagram:
+        """The diagram of the finished edges: a test of one outcome is that outcome."""
+        if len(self.children) == 1:
+            return self.children[0]
+        return Node(variable, tuple(self.ends), tuple(self.children))
 
 
 def membership(variable: int, values: IntervalSet, *, top: int, then: Diagram = True) -> Diagram:
     """The function *then* where the variable is one of *values*, within `[0, top]`, and false elsewhere."""
-    ends: list[int] = []
-    children: list[Diagram] = []
+    edges = _Edges()
     for lo, hi in values:
         if lo > 0:
-            ends.append(lo - 1)
-            children.append(False)
-        ends.append(hi)
-        children.append(then)
-    if not ends or ends[-1] < top:
-        ends.append(top)
-        children.append(False)
-    return node(variable, ends, children)
+            edges.append(lo - 1, False)
+        edges.append(hi, then)
+    if not edges.ends or edges.ends[-1] < top:
+        edges.append(top, False)
+    return edges.under(variable)
 
 
 def union(left: Diagram, right: Diagram) -> Diagram:
@@ -153,11 +163,17 @@ def exists(diagram: Diagram, variables: Collection[int]) -> Diagram:
             return one
         known = seen.get(id(one))
         if known is None:
-            children = [without(child) for child in one.children]
-            freed = one.variable in variables
-            known = union_all(children) if freed else node(one.variable, one.ends, children)
-            seen[id(one)] = known
+            known = seen[id(one)] = descend(one)
         return known
+
+    def descend(one: Node) -> Diagram:
+        children = map(without, one.children)
+        if one.variable in variables:
+            return union_all(children)
+        edges = _Edges()
+        for end, child in zip(one.ends, children, strict=True):
+            edges.append(end, child)
+        return edges.under(one.variable)
 
     return without(diagram)
 
@@ -189,55 +205,67 @@ def _combined(left: Diagram, right: Diagram, settle: _Settle) -> Diagram:
     # Keyed by identity: the operands keep every node that is combined alive.
     seen: dict[tuple[int, int], Diagram] = {}
 
-    def descend(one: Diagram, two: Diagram) -> Diagram:
+    def combine(one: Diagram, two: Diagram) -> Diagram:
+        settled = settle(one, two)
+        if settled is not None:
+            return settled
         key = (id(one), id(two))
         known = seen.get(key)
         if known is None:
-            variable = min(_variable(one), _variable(two))
-            ends, pairs = _overlay(_split(one, variable), _split(two, variable))
-            children: list[Diagram] = []
-            for pair in pairs:
-                settled = settle(*pair)
-                children.append(descend(*pair) if settled is None else settled)
-            known = seen[key] = node(variable, ends, children)
+            known = seen[key] = descend(one, two)
         return known
 
-    settled = settle(left, right)
-    return descend(left, right) if settled is None else settled
+    def descend(one: Diagram, two: Diagram) -> Diagram:
+        variable = min(_variable(one), _variable(two))
+        one_edges, two_edges = _split(one, variable), _split(two, variable)
+        if len(one_edges[0]) >= len(two_edges[0]):
+            return _overlay(one_edges, two_edges, _Pairing(settle, combine)).under(variable)
+        mirrored = _Pairing(lambda a, b: settle(b, a), lambda a, b: combine(b, a))
+        return _overlay(two_edges, one_edges, mirrored).under(variable)
+
+    return combine(left, right)
+
+
+class _Pairing(NamedTuple):
+    """What becomes of two children: without descent, where that is possible, and in any case."""
+
+    settle: _Settle
+    combine: Callable[[Diagram, Diagram], Diagram]
 
 
 def _variable(one: Diagram) -> int:
     return one.variable if isinstance(one, Node) else _CONSTANT
 
 
-def _split(one: Diagram, variable: int) -> tuple[tuple[int, ...], tuple[Diagram, ...]]:
+def _split(one: Diagram, variable: int) -> _Partition:
     """The edges of *one* by *variable*: one edge without end where it does not test it."""
     if isinstance(one, Node) and one.variable == variable:
         return one.ends, one.children
     return (_ENDLESS,), (one,)
 
 
-def _overlay(
-    one: tuple[tuple[int, ...], tuple[Diagram, ...]],
-    two: tuple[tuple[int, ...], tuple[Diagram, ...]],
-) -> tuple[list[int], list[tuple[Diagram, Diagram]]]:
-    """The common refinement of two partitions of a domain: the end and the two children of each part."""
-    one_ends, one_children = one
-    two_ends, two_children = two
-    ends: list[int] = []
-    pairs: list[tuple[Diagram, Diagram]] = []
-    i = j = 0
-    while i < len(one_ends) and j < len(two_ends):
-        one_end, two_end = one_ends[i], two_ends[j]
-        pairs.append((one_children[i], two_children[j]))
-        if one_end < two_end:
-            ends.append(one_end)
-            i += 1
-        elif two_end < one_end:
-            ends.append(two_end)
-            j += 1
+def _overlay(wide: _Partition, narrow: _Partition, pairing: _Pairing) -> _Edges:
+    """The edges of the common refinement of two partitions of a domain.
+
+    Under an edge of *narrow* whose child is neutral to the operation, such as false in a union, those of
+    *wide* stay as they are and are copied in bulk: a small set is taken from a huge one at copying speed.
+    """
+    wide_ends, wide_children = wide
+    edges = _Edges()
+    at = 0
+    for narrow_end, child in zip(*narrow, strict=True):
+        end = min(narrow_end, wide_ends[-1])
+        last = bisect_left(wide_ends, end, at)
+        outcome = pairing.settle(_ANY, child)
+        if outcome is _ANY:
+            if last > at:
+                edges.extend(wide_ends[at:last], wide_children[at:last])
+            edges.append(end, wide_children[last])
+        elif outcome is not None:
+            edges.append(end, outcome)
         else:
-            ends.append(one_end)
-            i += 1
-            j += 1
-    return ends, pairs
+            for one_end, one in zip(wide_ends[at:last], wide_children[at:last], strict=True):
+                edges.append(one_end, pairing.combine(one, child))
+            edges.append(end, pairing.combine(wide_children[last], child))
+        at = last + (wide_ends[last] == end)
+    return edges

@@ -153,6 +153,15 @@ def test_a_hundred_thousand_sources_combine_exactly() -> None:
     assert (space - box(SRC=right)).project(Field.SRC) == left - right
 
 
+def test_a_small_set_and_a_huge_one_combine_exactly_in_either_order() -> None:
+    huge = IntervalSet.of(*((n * 1000, n * 1000 + 99) for n in range(100_000)))
+    small = IntervalSet.of((5, 5), (50_000, 51_020), (99_999_050, 99_999_200))
+    one, two = box(PROTOCOL=TCP, SRC=huge), box(PROTOCOL=TCP, SRC=small)
+    found = [one | two, two | one, one & two, two & one, one - two, two - one]
+    values = [huge | small, huge | small, huge & small, huge & small, huge - small, small - huge]
+    assert [space.project(Field.SRC) for space in found] == values
+
+
 def test_bounds_that_no_set_can_keep_are_refused() -> None:
     with pytest.raises(ValueError, match="not within"):
         Bounds(must=box(SRC=NET), may=box(SRC=OTHER_NET))
