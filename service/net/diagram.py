@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @final
 class Node:
-    """A test of one variable, reduced; made by `node` only.
+    """A test of one variable, reduced: neighbouring children differ, and there are two at least.
 
     Edge `i` covers what follows the end of edge `i - 1` (or 0) up to `ends[i]` and leads to `children[i]`.
     """
