@@ -62,9 +62,10 @@ def make_gnp(name="deny", *, labels=None, annotations=None, **spec):
     return _calico("GlobalNetworkPolicy", name, spec, labels=labels, annotations=annotations)
 
 
-def make_prednat(name="deny", *, ingress=({"action": "Deny"},), **spec):
+def make_prednat(name="deny", **spec):
     """A preDNAT policy, denying everything unless told otherwise."""
-    return make_gnp(name, preDNAT=True, applyOnForward=True, ingress=list(ingress), **spec)
+    deny_all = {"preDNAT": True, "applyOnForward": True, "ingress": [{"action": "Deny"}]}
+    return make_gnp(name, **{**deny_all, **spec})
 
 
 def make_network_policy(name="deny", *, namespace="default", labels=None, **spec):

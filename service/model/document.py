@@ -27,6 +27,8 @@ API_SERVER = "the API server (schema default)"
 _CALICO_GROUPS = frozenset({CALICO_V3, CALICO_V1})
 _NEAR = 0.8
 _SHOWN_BLANK_KEYS = 3
+_NESTED_SPEC = "spec is indented under metadata; it belongs at the top level"
+_CONTAINERS = (dict, list)
 
 
 class Locator(Protocol):
@@ -101,8 +103,12 @@ class Document:
 
     def spec(self, fields: Fields = Fields.ALL) -> Reader:
         """The reader of ``spec``; a missing one reads as empty, and Calico's schema refuses it."""
-        if self.is_calico and self.root.raw.get("spec") is None:
-            self.problem(Layer.SCHEMA, "spec is missing", at="/spec")
+        if self.is_calico and not self.root.has("spec"):
+            metadata = self.raw.get("metadata")
+            nested = isinstance(metadata, dict) and "spec" in metadata
+            hint = _NESTED_SPEC if nested else ""
+            at = "/metadata/spec" if nested else "/spec"
+            self.problem(Layer.SCHEMA, "spec is missing", at=at, hint=hint)
         return self.root.child("spec", fields) or self.reader({}, "/spec", fields)
 
     def finish(self) -> None:
@@ -112,12 +118,15 @@ class Document:
             for key in reader.unread():
                 if not invisible(key):
                     self._report_unknown(reader, key)
+        # Readers and document refer to each other: without this, every object waits for the collector.
+        self._readers.clear()
+        del self.root
 
     def report_blanks(self) -> None:
         """Report all keys that hold a misleading blank, as one problem at the first of them."""
-        pointers = list(_blank_keys(self.raw, ""))
-        if not pointers:
+        if not _has_blank_key(self.raw):
             return
+        pointers = list(_blank_keys(self.raw, ""))
         key = unescaped(pointers[0].rpartition("/")[2])
         blank = invisible(key)
         shown = ", ".join(_shown_key(one) for one in pointers[:_SHOWN_BLANK_KEYS])
@@ -131,7 +140,8 @@ class Document:
             "the text was copied from a web page; replace every such character by a space"
             " (without strict field validation an API server drops these keys and keeps the rest)"
         )
-        self.problem(Layer.STRICT, message, at=pointers[0], hint=hint)
+        location = self.locate(pointers[0]).at(visible(pointers[0]))
+        self.problems.append(Problem(Layer.STRICT, message, location, hint))
 
     def _report_unknown(self, reader: Reader, key: str) -> None:
         hint = self._unknown_hint(reader, key)
@@ -139,8 +149,8 @@ class Document:
             self.problem(Layer.STRICT, f'unknown field "{key}"', at=reader.at(key), hint=hint)
 
     def _unknown_hint(self, reader: Reader, key: str) -> str:
-        if reader.pointer == "/metadata" and key in self.root.asked:
-            return f"{key} is indented under metadata; it belongs at the top level"
+        if reader.pointer == "/metadata" and key == "spec":
+            return _NESTED_SPEC
         near = near_miss(key, reader.asked)
         if near:
             return f'did you mean "{near}"?'
@@ -186,7 +196,7 @@ class Reader:
         """The fields that nobody asked for, in the order of the object."""
         if self.raw.keys() <= self.asked:
             return []
-        return [str(key) for key in self.raw if key not in self.asked]
+        return [key for key in self.raw if key not in self.asked]
 
     def string(self, key: str, default: str = "") -> str:
         """A string, or *default* where absent."""
@@ -246,10 +256,11 @@ class Reader:
         """The strings of a list, each with its JSON pointer before it."""
         strings = []
         for index, item in enumerate(self.entries(key)):
+            at = f"{self.at(key)}/{index}"
             if isinstance(item, str):
-                strings.append((f"{self.at(key)}/{index}", item))
+                strings.append((at, item))
             else:
-                self._document.wrong_type(item, "a string", at=f"{self.at(key)}/{index}")
+                self._document.wrong_type(item, "a string", at=at)
         return strings
 
     def string_map(self, key: str) -> dict[str, str]:
@@ -264,7 +275,7 @@ class Reader:
 
     def child(self, key: str, fields: Fields = Fields.ALL) -> Reader | None:
         """The reader of a mapping, None where absent."""
-        if not self.has(key):
+        if self.value(key) is None:
             return None
         return self._document.reader(self._mapping(key), self.at(key), fields)
 
@@ -316,14 +327,29 @@ def _finite(value: float) -> float | None:
         return None
 
 
+def _has_blank_key(value: object) -> bool:
+    """Whether any key at any depth holds a misleading blank: the quick question, asked of every object."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not key.isascii() and invisible(key):
+                return True
+            if isinstance(item, _CONTAINERS) and _has_blank_key(item):
+                return True
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, _CONTAINERS) and _has_blank_key(item):
+                return True
+    return False
+
+
 def _blank_keys(value: object, pointer: str) -> Iterator[str]:
     """Pointers of all keys at any depth that hold a misleading blank, in document order."""
     if isinstance(value, dict):
         for key, item in value.items():
-            name = str(key)
-            if invisible(name):
-                yield f"{pointer}/{escaped(name)}"
-            yield from _blank_keys(item, f"{pointer}/{escaped(name)}")
+            at = f"{pointer}/{escaped(key)}"
+            if invisible(key):
+                yield at
+            yield from _blank_keys(item, at)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _blank_keys(item, f"{pointer}/{index}")

@@ -100,6 +100,8 @@ def _read_ip_version(document: Document, reader: Reader) -> int:
 
 def _check_icmp_family(document: Document, reader: Reader, ip_version: int) -> None:
     """The schema compares the spellings, so that the string "1" passes for no ICMP."""
+    if not ip_version:
+        return
     for key in ("protocol", "notProtocol"):
         value = reader.value(key)
         if (value in _ICMP_SPELLINGS and ip_version == 6) or (  # noqa: PLR2004 - IPv6

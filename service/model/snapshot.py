@@ -92,9 +92,16 @@ class Snapshot:
         return cast("Mapping[ObjectRef, T]", self.maps.get(kind, _NOTHING))
 
     def get(self, kind: type[T], name: str, namespace: str = "") -> T | None:
-        """The object in effect of that type and name, or None where there is none."""
+        """The object in effect of that type and name, or None where there is none.
+
+        An object in a namespace is found with its namespace only.
+        """
         objects = self.all(kind)
-        refs = (one.ref(name, namespace) for one in kinds() if one.type is kind)
+        refs = (
+            one.ref(name, namespace)
+            for one in kinds()
+            if one.type is kind and one.namespaced == bool(namespace)
+        )
         return next((objects[ref] for ref in refs if ref in objects), None)
 
     def find(self, ref: ObjectRef) -> Decoded[object] | None:

@@ -42,6 +42,7 @@ class HostEndpoint:
     automatic: bool = False
 
 
+_NO_NODE = "spec.node is missing: the endpoint belongs to no node"
 _CREATED_BY = "projectcalico.org/created-by"
 _CONTROLLERS = "calico-kube-controllers"
 _MAX_INTERFACE_BYTES = 15
@@ -61,15 +62,20 @@ def _decode(document: Document) -> HostEndpoint:
         ports=tuple(_read_port(document, reader) for reader in spec.children("ports")),
         automatic=document.meta.labels.get(_CREATED_BY) == _CONTROLLERS,
     )
+    if document.root.has("spec"):
+        _check_required(document, spec, hep)
     if not hep.node:
-        message = "spec.node is missing: the endpoint belongs to no node"
-        document.problem(Layer.SCHEMA, message, at=spec.at("node"))
-        document.problem(Layer.FELIX, message, at=spec.at("node"))
+        document.problem(Layer.FELIX, _NO_NODE, at=spec.at("node"))
+    _check_interface(document, spec, hep.interface_name)
+    return hep
+
+
+def _check_required(document: Document, spec: Reader, hep: HostEndpoint) -> None:
+    if not hep.node:
+        document.problem(Layer.SCHEMA, _NO_NODE, at=spec.at("node"))
     if not hep.interface_name and not spec.value("expectedIPs"):
         message = "neither interfaceName nor expectedIPs says which interface is meant"
         document.problem(Layer.SCHEMA, message, at=spec.pointer)
-    _check_interface(document, spec, hep.interface_name)
-    return hep
 
 
 def _check_interface(document: Document, spec: Reader, name: str) -> None:

@@ -13,6 +13,7 @@ from service.model.meta import Layer
 if TYPE_CHECKING:
     from service.model.document import Document
     from service.model.kinds.global_network_policy import GlobalNetworkPolicy
+    from service.model.meta import Meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class StagedGlobalNetworkPolicy:
 
     policy: GlobalNetworkPolicy
     action: str = "Set"
+
+    @property
+    def meta(self) -> Meta:
+        """The metadata of the staged object."""
+        return self.policy.meta
 
 
 _ACTIONS = ("Set", "Delete", "Learn", "Ignore")

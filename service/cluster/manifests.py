@@ -1,0 +1,170 @@
+"""Files, folders, streams and request bodies to a snapshot, with every error kept."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from service.cluster.yaml_docs import MAX_BYTES, YamlDocument, decoded_text, documents
+from service.errors import InputError, ManifestError, SourceLocation
+from service.model.decode import Skipped, decode_object
+from service.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from service.model.meta import Decoded
+
+STDIN = "-"
+
+_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+_LIST = "List"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What manifests hold: the snapshot of all that could be read, and why the rest could not.
+
+    ``documents`` counts objects, those of lists singly; ``skipped`` those of unread kinds by group/version
+    and kind.
+    """
+
+    snapshot: Snapshot
+    errors: tuple[InputError, ...] = ()
+    files: int = 0
+    documents: int = 0
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """How many objects of each unread kind there are."""
+        return self.snapshot.skipped
+
+
+def load_paths(paths: Sequence[str], *, stdin: BinaryIO | None = None) -> Loaded:
+    """The objects of files, folders (recursively: .yaml, .yml, .json, sorted by path) and "-".
+
+    *stdin* is what "-" reads, the process's own unless given. Nothing is raised: every error is in the
+    result.
+    """
+    loading = _Loading()
+    for path in paths:
+        for file in _files(path, loading.errors):
+            loading.add_file(file, stdin)
+    return loading.loaded()
+
+
+def load_text(text: str | bytes, name: str) -> Loaded:
+    """The objects of one stream of documents; errors call it *name*."""
+    loading = _Loading()
+    loading.add_stream(text, name)
+    return loading.loaded()
+
+
+def load_texts(texts: Iterable[tuple[str, str | bytes]]) -> Loaded:
+    """The objects of several streams, each a name and its text, as if they were files."""
+    loading = _Loading()
+    for name, text in texts:
+        loading.add_stream(text, name)
+    return loading.loaded()
+
+
+def _files(path: str, errors: list[InputError]) -> Iterator[str]:
+    """The file *path*, or the files under it if it is a folder."""
+    if path == STDIN or not Path(path).is_dir():
+        yield path
+        return
+    found = [one for one in Path(path).rglob("*") if one.suffix in _SUFFIXES and one.is_file()]
+    if not found:
+        detail = "no .yaml, .yml or .json file in this folder"
+        errors.append(ManifestError(detail, location=SourceLocation(path)))
+    yield from sorted(map(str, found))
+
+
+@dataclass(slots=True)
+class _Loading:
+    """A load under way."""
+
+    decoded: list[Decoded[object]] = field(default_factory=list)
+    errors: list[InputError] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    files: int = 0
+    documents: int = 0
+
+    def add_file(self, file: str, stdin: BinaryIO | None) -> None:
+        """Take in one file, or standard input."""
+        try:
+            data = _stdin_bytes(stdin) if file == STDIN else _file_bytes(file)
+        except OSError as error:
+            detail = f"cannot be read: {error.strerror or error}"
+            self.errors.append(ManifestError(detail, location=SourceLocation(file)))
+            return
+        self.add_stream(data, "<stdin>" if file == STDIN else file)
+
+    def add_stream(self, data: str | bytes, name: str) -> None:
+        """Take in one stream of documents."""
+        self.files += 1
+        try:
+            text = data if isinstance(data, str) else decoded_text(data, name)
+        except ManifestError as error:
+            self.errors.append(error)
+            return
+        for document in documents(text, name):
+            if isinstance(document, ManifestError):
+                self.errors.append(document)
+            else:
+                self.add_document(document)
+
+    def add_document(self, document: YamlDocument) -> None:
+        """Take in one document: an object, or a list of them."""
+        for pointer, value in _objects(document.value):
+            self.documents += 1
+            try:
+                result = decode_object(
+                    value, document.at(pointer), lambda part, base=pointer: document.at(base + part)
+                )
+            except InputError as error:
+                self.errors.append(error)
+                continue
+            if not isinstance(result, Skipped):
+                self.decoded.append(result)
+                continue
+            self.skipped[str(result.gvk)] += 1
+            if result.decoded is not None:
+                self.decoded.append(result.decoded)
+
+    def loaded(self) -> Loaded:
+        """The result."""
+        snapshot = Snapshot.of(self.decoded, skipped=self.skipped)
+        return Loaded(snapshot, tuple(self.errors), self.files, self.documents)
+
+
+def _objects(value: object) -> Iterable[tuple[str, object]]:
+    """The objects of a document with their JSON pointers: itself, or the items of a list kind.
+
+    Items of a typed list lack what the list says for all of them.
+    """
+    if not isinstance(value, dict):
+        return [("", value)]
+    kind, items = value.get("kind"), value.get("items")
+    if not (isinstance(kind, str) and kind.endswith(_LIST) and isinstance(items, list)):
+        return [("", value)]
+    implied = {"apiVersion": value.get("apiVersion"), "kind": kind.removesuffix(_LIST)}
+    return [
+        (
+            f"/items/{index}",
+            {**implied, **item} if kind != _LIST and isinstance(item, dict) else item,
+        )
+        for index, item in enumerate(items)
+    ]
+
+
+def _file_bytes(file: str) -> bytes:
+    with Path(file).open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
+
+
+def _stdin_bytes(stdin: BinaryIO | None) -> bytes:
+    return (stdin or sys.stdin.buffer).read(MAX_BYTES + 1)
