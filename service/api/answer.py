@@ -30,7 +30,7 @@ def report_answer(report: Report, exporter: Exporter) -> Response:
     still told as one; a large one lies on disk meanwhile.
     """
     file = SpooledTemporaryFile(_MEMORY_LIMIT_BYTES)  # noqa: SIM115  closed with the response
-    exporter.write(report, file)  # type: ignore[arg-type]  # typeshed: lacks IO[bytes]
+    exporter.write(report, file)
     length = file.tell()
     file.seek(0)
     response = Response(FileWrapper(file), content_type=exporter.media_type)

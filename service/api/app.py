@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import structlog
 import yaml
-from flask import Flask, g
+from flask import Flask, g, request
 from flask_smorest import Api as SmorestApi
 
 from service import __version__, telemetry
@@ -16,14 +17,15 @@ from service.api.answer import CONTENT_SECURITY_POLICY
 from service.api.audits import audits
 from service.api.auth import authenticate
 from service.api.body import refuse_repeated_parameters
-from service.api.context import EXTENSION
+from service.api.context import EXTENSION, SPECIFICATION, Context
 from service.api.explain import explain
 from service.api.health import health
+from service.api.worlds import Worlds
+from service.settings import Settings
+from service.store.port import open_store
 
 if TYPE_CHECKING:
     from flask import Response
-
-    from service.api.context import Context
 
 SECURITY_HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -70,7 +72,6 @@ def create_app(context: Context) -> Flask:
         API_TITLE="Nodeward",
         API_VERSION=__version__,
         OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/v1",
     )
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
@@ -92,13 +93,15 @@ def _document(app: Flask) -> None:
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     for blueprint in (health, audits, explain):
         api.register_blueprint(blueprint)
-    app.extensions["openapi"] = api.spec
+    app.extensions[SPECIFICATION] = api.spec
 
 
-def specification(app: Flask) -> str:
-    """The OpenAPI document of *app* as YAML, the same bytes for the same code."""
-    document = app.extensions["openapi"].to_dict()
-    return yaml.safe_dump(document, sort_keys=True, allow_unicode=True, width=100)
+def specification() -> str:
+    """The OpenAPI document as YAML: the same bytes for the same code."""
+    store = open_store("memory:")
+    app = create_app(Context(store, Worlds(store), Settings(), lambda: datetime.now(UTC)))
+    document = app.extensions[SPECIFICATION].to_dict()
+    return str(yaml.safe_dump(document, sort_keys=True, allow_unicode=True, width=100))
 
 
 def _name_request() -> None:
@@ -112,4 +115,10 @@ def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+    _LOG.info(
+        "request_answered",
+        method=request.method,
+        route=str(request.url_rule or ""),
+        status=response.status_code,
+    )
     return response

@@ -34,6 +34,14 @@ if TYPE_CHECKING:
 audits = Blueprint("audits", __name__, url_prefix="/v1", description="Audits and their findings")
 
 _BODY: Final = "request body"
+_FORMATS: Final = {
+    200: {
+        "content": {
+            media_type: {"schema": {"type": "string"}}
+            for media_type in ("text/csv", "text/html", "text/plain")
+        }
+    }
+}
 _LOG = logger(__name__)
 
 
@@ -49,16 +57,18 @@ class NothingReadError(RequestError):
         )
 
 
-@audits.route("/audits", methods=["POST"])
-@audits.response(201, schemas.AuditRun, headers={"Location": {"schema": {"type": "string"}}})
-@audits.doc(
+@audits.operation(
+    "/audits",
+    schemas.AuditRun,
+    method="POST",
+    status=201,
     requestBody={
         "required": True,
         "content": {
             JSON: {"schema": schemas.AuditBody},
             YAML[0]: {"schema": {"type": "string"}},
         },
-    }
+    },
 )
 def create() -> Response:
     """Audit manifests
@@ -98,33 +108,26 @@ def _refuse_nothing_read(loaded: Loaded) -> None:
         raise NothingReadError(loaded.errors)
 
 
-@audits.route("/audits")
-@audits.arguments(schemas.PageQuery, location="query")
-@audits.response(200, schemas.AuditPage)
+@audits.operation("/audits", schemas.AuditPage, query=schemas.PageQuery)
 def index(query: dict[str, Any]) -> Response:
     """List audits, newest first"""
     page = context().store.runs(window(query))
     return json_answer(paged([run.to_json() for run in page.items], page.total, query))
 
 
-@audits.route("/audits/<audit_id>")
-@audits.response(200, schemas.AuditRun)
+@audits.operation("/audits/<audit_id>", schemas.AuditRun)
 def show(audit_id: str) -> Response:
     """Show an audit"""
     return json_answer(context().store.run(audit_id).to_json())
 
 
-@audits.route("/audits/<audit_id>/findings")
-@audits.arguments(schemas.FindingQuery, location="query")
-@audits.response(200, schemas.FindingPage)
+@audits.operation("/audits/<audit_id>/findings", schemas.FindingPage, query=schemas.FindingQuery)
 def findings_of(query: dict[str, Any], audit_id: str) -> Response:
     """List the findings of an audit"""
     return _findings(context().store.run(audit_id).id, query)
 
 
-@audits.route("/findings")
-@audits.arguments(schemas.FindingQuery, location="query")
-@audits.response(200, schemas.FindingPage)
+@audits.operation("/findings", schemas.FindingPage, query=schemas.FindingQuery)
 def findings(query: dict[str, Any]) -> Response:
     """List the findings of the latest audit"""
     latest = context().store.runs(Window(limit=1)).items
@@ -141,12 +144,9 @@ def _findings(audit_id: str, query: dict[str, Any]) -> Response:
     return json_answer(paged(items, page.total, query) | {"audit": audit_id})
 
 
-@audits.route("/audits/<audit_id>/report")
-@audits.arguments(schemas.ReportQuery, location="query")
-@audits.response(200, schemas.Report)
-@audits.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
-@audits.alt_response(200, schema={"type": "string"}, content_type="text/html", success=True)
-@audits.alt_response(200, schema={"type": "string"}, content_type="text/plain", success=True)
+@audits.operation(
+    "/audits/<audit_id>/report", schemas.Report, query=schemas.ReportQuery, responses=_FORMATS
+)
 def report(query: dict[str, Any], audit_id: str) -> Response:
     """Tell an audit as a report"""
     exporter = _exporter(query["format"])

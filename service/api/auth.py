@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -14,17 +13,17 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from service.api.context import context
-from service.errors import SettingsError
+from service.errors import SettingsError, SourceError
 from service.store.records import Token
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from service.store.port import AuditStore
 
 OPEN_ENDPOINTS: Final = frozenset({"health.livez", "health.readyz"})
 WRITING_ENDPOINTS: Final = frozenset({"audits.create"})
-FIRST_TOKEN: Final = "first"  # noqa: S105  the name of a token, not one
 _SECRET_BYTES: Final = 32
 _LEAST_SECRET_LENGTH: Final = 32
 
@@ -36,25 +35,36 @@ class Scope(StrEnum):
     WRITE = "write"
 
 
-@dataclass(frozen=True, slots=True)
-class Minted:
-    """A new token: the secret, to be shown once, and the record to be kept."""
-
-    secret: str
-    token: Token
-
-
-def mint(name: str, at: datetime) -> Minted:
-    """A token of 256 random bits that allows everything."""
-    secret = f"nodeward_{secrets.token_urlsafe(_SECRET_BYTES)}"
-    return Minted(secret, record(secret, name=name, at=at))
+def first_secret(store: AuditStore, at: datetime) -> str | None:
+    """A new secret that allows everything, to be shown once; None if *store* has a token already."""
+    if store.tokens():
+        return None
+    secret = _new_secret()
+    store.keep_token(_record(secret, name="first", at=at))
+    return secret
 
 
-def record(secret: str, *, name: str, at: datetime) -> Token:
-    """What is kept of *secret*, which somebody else made.
+def admit_file(store: AuditStore, path: Path, at: datetime) -> None:
+    """Admit the secret in the file *path*, which is made for its owner alone if it is not there.
 
-    Raises: SettingsError if it is so short that its hash could be searched backwards.
+    Raises: SettingsError for a secret that is too weak, SourceError for an unusable file.
     """
+    try:
+        if not path.exists():
+            path.touch(mode=0o600, exist_ok=False)
+            path.write_text(f"{_new_secret()}\n", encoding="ascii")
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} cannot be used for a token: {error}") from error
+    store.keep_token(_record(secret, name=f"file {path}", at=at))
+
+
+def _new_secret() -> str:
+    """256 random bits."""
+    return f"nodeward_{secrets.token_urlsafe(_SECRET_BYTES)}"
+
+
+def _record(secret: str, *, name: str, at: datetime) -> Token:
     if len(secret) < _LEAST_SECRET_LENGTH or not secret.isascii() or not secret.isprintable():
         raise SettingsError(
             f"a token has at least {_LEAST_SECRET_LENGTH} printable ASCII characters"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from service.store.port import AuditStore
 
 EXTENSION: Final = "nodeward"
+SPECIFICATION: Final = "nodeward-openapi"
 
 
 @dataclass(frozen=True, slots=True)

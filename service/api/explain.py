@@ -27,9 +27,7 @@ explain = Blueprint(
 )
 
 
-@explain.route("/exposures")
-@explain.arguments(schemas.ExposureQuery, location="query")
-@explain.response(200, schemas.ExposurePage)
+@explain.operation("/exposures", schemas.ExposurePage, query=schemas.ExposureQuery)
 def exposures(query: dict[str, Any]) -> Response:
     """List which sources reach which node ports
 
@@ -48,9 +46,7 @@ def exposures(query: dict[str, Any]) -> Response:
     return json_answer(paged(items, len(told), query) | {"digest": world.snapshot.digest})
 
 
-@explain.route("/trace", methods=["POST"])
-@explain.arguments(schemas.TraceBody)
-@explain.response(200, schemas.Trace)
+@explain.operation("/trace", schemas.Trace, method="POST", body=schemas.TraceBody)
 def trace(body: dict[str, Any]) -> Response:
     """Follow a flow hook by hook"""
     world = context().worlds.of(body["audit"])
@@ -62,15 +58,16 @@ def trace(body: dict[str, Any]) -> Response:
     return json_answer(trace_flow(world, flow).to_json())
 
 
-@explain.route("/review", methods=["POST"])
-@explain.arguments(schemas.WorldQuery, location="query")
-@explain.response(200, {"type": "object"})
-@explain.doc(
+@explain.operation(
+    "/review",
+    {"type": "object"},
+    method="POST",
+    query=schemas.WorldQuery,
     requestBody={
         "required": True,
         "description": "An AdmissionReview of admission.k8s.io/v1.",
         "content": {JSON: {"schema": {"type": "object"}}},
-    }
+    },
 )
 def review(query: dict[str, Any]) -> Response:
     """Answer an admission review, without effect

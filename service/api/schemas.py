@@ -224,7 +224,9 @@ class Finding(Strict):
     key = _told(fields.List, "what in the subject is meant", cls_or_instance=fields.String())
     witness = _told(fields.Nested, "the proof", nested=Witness, allow_none=True)
     rules = _told(fields.List, "what decided", cls_or_instance=fields.Nested(DecidingRule))
-    unknown = _told(fields.List, "what was not known", cls_or_instance=fields.String())
+    gaps = _told(
+        fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"
+    )
     details = _told(fields.Dict, "further facts of the check")
     fix = _told(fields.Nested, "a verified change", nested=Fix, allow_none=True)
 
@@ -262,7 +264,9 @@ class Exposure(Strict):
     denied = _told(fields.List, "sources denied", cls_or_instance=fields.String())
     allowed = _told(fields.List, "sources allowed by a rule", cls_or_instance=fields.String())
     undecided = _told(fields.List, "sources that no rule decides", cls_or_instance=fields.String())
-    unknown = _told(fields.List, "what was not known", cls_or_instance=fields.String())
+    gaps = _told(
+        fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"
+    )
     rules = _told(fields.List, "what decided", cls_or_instance=fields.Dict())
 
 
@@ -302,7 +306,9 @@ class Trace(Strict):
     flow = _told(fields.Dict, "the flow as it was understood")
     disposition = _told(fields.String, "allowed, denied or unknown")
     stages = _told(fields.List, "the hooks", cls_or_instance=fields.Nested(Stage))
-    unknown = _told(fields.List, "what was not known", cls_or_instance=fields.String())
+    gaps = _told(
+        fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"
+    )
 
 
 class Alive(Strict):

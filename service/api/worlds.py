@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from service.cluster.manifests import load_texts
-from service.errors import ConflictError
+from service.cluster.manifests import load_paths, load_texts
+from service.errors import ConflictError, SourceError
 from service.policy.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from service.store.port import AuditStore
 
 _KEPT: Final = 4
@@ -40,3 +42,18 @@ class Worlds:
         if not manifests:
             raise ConflictError(f"audit {run.id} read files, its manifests are not kept here")
         return World.of(load_texts((one.name, one.content) for one in manifests).snapshot)
+
+
+def read_world(paths: Sequence[str]) -> World:
+    """The world of the manifests at *paths*.
+
+    A document that cannot be read may be the policy that guards a port, so one of them is enough to
+    refuse the lot.
+
+    Raises: SourceError.
+    """
+    loaded = load_paths(paths)
+    if loaded.errors:
+        more = f" (and {len(loaded.errors) - 1} more errors)" if len(loaded.errors) > 1 else ""
+        raise SourceError(f"{loaded.errors[0]}{more}")
+    return World.of(loaded.snapshot)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, BinaryIO, TypedDict
+from typing import IO, TYPE_CHECKING, TypedDict
 
 from service.registry import discover
 
@@ -130,7 +130,7 @@ class Exporter:
     id: str
     media_type: str
     suffix: str
-    write: Callable[[Report, BinaryIO], None]
+    write: Callable[[Report, IO[bytes]], None]
     style_source: str = ""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from service.reports.document import Exporter
 
@@ -39,7 +39,7 @@ COLUMNS = (
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write(report: Report, stream: BinaryIO) -> None:
+def write(report: Report, stream: IO[bytes]) -> None:
     """Write a header line and the records, UTF-8, lines ended by CRLF."""
     text = codecs.getwriter("utf-8")(stream)
     table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\r\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,7 +23,7 @@ _STYLE_SOURCE: Final = (
 )
 
 
-def write(report: Report, stream: BinaryIO) -> None:
+def write(report: Report, stream: IO[bytes]) -> None:
     """Write the page; findings are rendered as they are read."""
     page = (
         _environment()

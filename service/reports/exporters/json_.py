@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 import orjson
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from service.reports.document import Report
 
 
-def write(report: Report, stream: BinaryIO) -> None:
+def write(report: Report, stream: IO[bytes]) -> None:
     """Write one JSON object: ``run``, ``verify``, ``findings``; keys are sorted."""
     stream.write(b'{"run": ' + _dumped(report.run))
     stream.write(b',\n"verify": ' + _dumped(report.verify) + b',\n"findings": [')

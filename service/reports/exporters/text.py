@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from service.reports.document import Exporter, location_text, subject_text
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MARGIN = " " * 10
 
 
-def write(report: Report, stream: BinaryIO) -> None:
+def write(report: Report, stream: IO[bytes]) -> None:
     """Write a block a finding, then what could not be judged, then a closing line or two."""
     text = codecs.getwriter("utf-8")(stream)
     blocks = chain.from_iterable(map(_finding_lines, report.findings))

@@ -1,0 +1,82 @@
+"""``nodeward serve``: the audit door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from service.cli.certs import STATE_FOLDER
+
+_DATABASE = f"sqlite:///{STATE_FOLDER}/audit.db"
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="HTTP port."
+)
+@click.option(
+    "--database",
+    metavar="URL",
+    default=_DATABASE,
+    show_default=True,
+    help="Where audits are kept.",
+)
+@click.option(
+    "--manifests",
+    metavar="PATH",
+    type=click.Path(exists=True),
+    multiple=True,
+    help="File or folder that describes the served cluster; audited once, at the start.",
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Admit the bearer token in this file; made, readable to you alone, if it is not there.",
+)
+def serve(
+    host: str, port: int, *, database: str, manifests: tuple[str, ...], token_file: Path | None
+) -> None:
+    """Serve audits, findings, reports, traces and what-if reviews over REST.
+
+    The first start makes a bearer token and prints it, once; only its hash is kept. The service
+    speaks plain HTTP: beyond loopback, put a proxy that terminates TLS before it.
+    """
+    from service.api.server import Options, run
+
+    if database == _DATABASE:
+        STATE_FOLDER.mkdir(mode=0o700, exist_ok=True)
+    _prepare(database, manifests, token_file)
+    address = f"[{host}]" if ":" in host else host
+    click.echo(f"Nodeward serves http://{address}:{port}/v1", err=True)
+    run(Options(bind=f"{address}:{port}", database=database, manifests=manifests))
+
+
+def _prepare(database: str, manifests: tuple[str, ...], token_file: Path | None) -> None:
+    """Admit a token and keep the first audit, before there are processes that share the store."""
+    from datetime import UTC, datetime
+
+    from service.api import auth
+    from service.audit.run import Source, audit
+    from service.cluster.manifests import load_paths
+    from service.settings import load
+    from service.store.port import open_store
+
+    at = datetime.now(UTC)
+    settings = load()
+    store = open_store(database)
+    try:
+        if manifests:
+            done = audit(Source(load_paths(manifests), manifests), settings, at=at)
+            store.append(done.run, done.findings)
+        if token_file is not None:
+            auth.admit_file(store, token_file, at)
+        elif (secret := auth.first_secret(store, at)) is not None:
+            click.echo(f"Bearer token, shown only now: {secret}")
+    finally:
+        store.close()
+
+
+COMMAND = serve
