@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -137,9 +138,10 @@ class Document:
             f" so these keys land in the wrong place: {shown}{tail}"
         )
         hint = (
-            "the text was copied from a web page; replace every such character by a space"
-            " (without strict field validation an API server drops these keys and keeps the rest)"
+            "the text was probably copied from a web page; replace every such character by a space"
         )
+        cause = f"probably because it is indented with a {blank}"
+        self.problems = [one if one.hint else replace(one, hint=cause) for one in self.problems]
         location = self.locate(pointers[0]).at(visible(pointers[0]))
         self.problems.append(Problem(Layer.STRICT, message, location, hint))
 
