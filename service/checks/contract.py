@@ -15,13 +15,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """A change, with the world before it and the world that it would make."""
+
+    before: World
+    after: World
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """A question about a cluster.
 
-    ``audit(world, settings)`` judges everything that stands. ``review(before, after, change,
-    settings)`` judges one change: a verdict FAIL is new harm (it refuses the request), WARN is told
-    and let through; it answers nothing for what the change leaves alone. ``kinds`` are the kinds whose
-    change is reviewed; ``reasons`` maps every reason code to its one-line meaning.
+    ``audit`` judges everything that stands. ``review`` judges one change: a verdict FAIL is new harm
+    (it refuses the request), WARN is told and let through; it answers nothing for what the change leaves
+    alone. ``kinds`` are the kinds whose change is reviewed; ``reasons`` maps every reason code to its
+    one-line meaning.
     """
 
     id: str
@@ -30,4 +39,4 @@ class Check:
     kinds: frozenset[str]
     reasons: dict[str, str]
     audit: Callable[[World, CheckSettings], Iterable[Verdict]]
-    review: Callable[[World, World, Change, CheckSettings], Iterable[Verdict]] | None = None
+    review: Callable[[Transition, CheckSettings], Iterable[Verdict]] | None = None

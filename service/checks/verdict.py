@@ -20,7 +20,7 @@ Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | Non
 class Result(StrEnum):
     """The words of PolicyReport."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - the result, not a password
     FAIL = "fail"
     WARN = "warn"
     ERROR = "error"
@@ -57,11 +57,15 @@ _SCORES = {
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One concrete packet that proves a verdict, and where it enters or leaves the cluster."""
+    """One concrete packet that proves a verdict, and where it enters or leaves the cluster.
+
+    ``dst_known`` is false where an address stands in for one of the node's that nobody listed.
+    """
 
     flow: Flow
     node: str = ""
     interface: str = ""
+    dst_known: bool = True
 
     def __str__(self) -> str:
         where = f" via {self.node}" if self.node else ""

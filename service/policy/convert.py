@@ -44,6 +44,14 @@ class PolicyRule:
     without_exceptions: PolicyRule | None = None
     """The rule without its source's ``notNets`` and ``notSelector``; None where it has neither."""
 
+    @property
+    def tests_destination(self) -> bool:
+        """Whether the rule asks for the destination's address."""
+        entity = self.rule.destination
+        named = any(port.name for port in (*entity.ports, *entity.not_ports))
+        selects = self.destination.positive or self.destination.negative
+        return bool(named or selects or entity.nets or entity.not_nets or entity.services)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import insort
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from service.model.kinds.endpoint_slice import EndpointSlice
 from service.model.kinds.felix_configuration import FelixConfiguration
@@ -26,6 +27,7 @@ from service.policy.order import policy_key, tier_view
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from service.model.refs import ObjectRef
     from service.model.snapshot import Change, Snapshot
     from service.net.headerspace import Bounds
     from service.policy.cause import Direction, Hook
@@ -49,6 +51,9 @@ class World:
         self._resolved: dict[_ResolveKey, tuple[TierPolicies, ...]] = {}
         self._chains: dict[Chain, Chain] = {}
         self._partitions: dict[tuple[int, Bounds], tuple[Chain, Partition]] = {}
+        self._failsafes = True
+        self.memo: dict[object, object] = {}
+        """What the floors above derive from this world, by keys of their own; it goes with the world."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> World:
@@ -66,6 +71,17 @@ class World:
         if touched == {GlobalNetworkPolicy} and "policies" in self.__dict__:
             after._splice(self, change)
         return after
+
+    def without_failsafes(self) -> World:
+        """The same world with every failsafe list empty: what policy alone would do. Shares all work."""
+        if "stripped" not in self.memo:
+            stripped = World(self.snapshot)
+            for attribute in _DEPENDS:
+                if attribute in self.__dict__ and attribute != "_felix":
+                    stripped.__dict__[attribute] = self.__dict__[attribute]
+            stripped._failsafes = False
+            self.memo["stripped"] = stripped
+        return cast("World", self.memo["stripped"])
 
     def _splice(self, base: World, change: Change) -> None:
         """Take over the policies of *base* with one of them exchanged, and what that leaves valid.
@@ -124,6 +140,11 @@ class World:
             by_node.setdefault(hep.node, []).append(hep)
         return {node: node_endpoints(heps) for node, heps in by_node.items()}
 
+    @property
+    def has_endpoints(self) -> bool:
+        """Whether any host endpoint is in effect, or will be made."""
+        return bool(self._endpoints)
+
     def endpoints(self, node: str) -> NodeEndpoints:
         """The host endpoints of a node, by its name."""
         return self._endpoints.get(node) or NodeEndpoints()
@@ -170,6 +191,17 @@ class World:
 
     def _order(self, policy: Policy) -> tuple[object, ...]:
         return (tier_view(policy.tier, self._tiers).key, policy_key(policy))
+
+    @cached_property
+    def _policies_by_ref(self) -> Mapping[ObjectRef, Policy]:
+        return {policy.meta.ref: policy for policy in self.policies}
+
+    def policy(self, ref: ObjectRef) -> Policy:
+        """The policy in effect of that reference.
+
+        Raises: KeyError where there is none.
+        """
+        return self._policies_by_ref[ref]
 
     @cached_property
     def _labels_used(self) -> frozenset[str]:
@@ -221,10 +253,12 @@ class World:
         return {ref.name: one for ref, one in self.snapshot.all(FelixConfiguration).items()}
 
     def _felix_view(self, node: str) -> FelixView:
-        if not self._felix_configurations:
-            return DEFAULT_VIEW
-        known = self.nodes.get(node)
-        return felix_view(self._felix_configurations, node, known.meta.labels if known else None)
+        view = DEFAULT_VIEW
+        if self._felix_configurations:
+            known = self.nodes.get(node)
+            labels = known.meta.labels if known else None
+            view = felix_view(self._felix_configurations, node, labels)
+        return view if self._failsafes else replace(view, failsafe_inbound=(), failsafe_outbound=())
 
     def chain(self, hep: HostEndpoint, hook: Hook, direction: Direction) -> Chain:
         """The chain of *hep* at *hook*: one object for all endpoints that are alike."""

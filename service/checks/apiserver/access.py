@@ -1,0 +1,258 @@
+"""How nodes, operators and outsiders reach the API server: its endpoints, and the way of a set of packets.
+
+Source: semantics of class (b) and (c): felix/rules/static.go, felix/rules/endpoints.go.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import Enum
+from functools import reduce
+from operator import and_, or_
+from typing import TYPE_CHECKING, cast
+
+from service.checks.nodeport.guard import prefix_ranges, union
+from service.model.kinds.endpoint_slice import EndpointSlice
+from service.net.flow import PROTOCOL_NUMBERS
+from service.net.headerspace import Bounds, Field, HeaderSpace
+from service.net.intervals import IntervalSet
+from service.net.prefixes import Family, format_ip
+from service.policy.cause import Decision, Direction, Hook
+from service.policy.entries import entries, known_addresses
+from service.policy.gates import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from service.checks.settings import CheckSettings
+    from service.net.prefixes import Address
+    from service.policy.partition import Part, Partition
+    from service.policy.world import World
+
+_TCP = PROTOCOL_NUMBERS["TCP"]
+_CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+
+
+class Who(Enum):
+    """Whose way to the API server is asked for."""
+
+    NODES = "nodes"
+    OPERATORS = "operators"
+    OUTSIDE = "outside sources"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ApiEndpoint:
+    """An address and port at which the API server is dialled; ``node`` is "" where it is no node's."""
+
+    address: Address
+    port: int
+    node: str
+
+    @property
+    def family(self) -> Family:
+        """The family of the address."""
+        return self.address[0]
+
+    def __str__(self) -> str:
+        text = format_ip(*self.address)
+        return f"{text}:{self.port}" if self.family is Family.V4 else f"[{text}]:{self.port}"
+
+    def packets(self, sources: IntervalSet) -> HeaderSpace:
+        """The first packets of connections to the endpoint from *sources*."""
+        return HeaderSpace.box(
+            self.family,
+            {
+                Field.PROTOCOL: IntervalSet.single(_TCP),
+                Field.DST_PORT: IntervalSet.single(self.port),
+                Field.DST: IntervalSet.single(self.address[1]),
+                Field.SRC: sources,
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The fate of some packets on their whole way to an endpoint.
+
+    ``live`` are all of them, ``denied`` those that some stage drops, ``parts`` the parts that drop them.
+    """
+
+    live: Bounds
+    denied: Bounds
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def possible(self) -> Bounds:
+        """The packets that arrive."""
+        return self.live - self.denied
+
+
+def api_endpoints(world: World, settings: CheckSettings) -> tuple[ApiEndpoint, ...]:
+    """Where the API server is dialled: its EndpointSlice and the setting, else the control-plane nodes.
+
+    Empty where nothing is known.
+    """
+    owners = address_owners(world)
+    found = set(settings.apiserver_endpoints)
+    for one in world.snapshot.all(EndpointSlice).values():
+        if one.service == "kubernetes" and one.meta.ref.namespace == "default":
+            found |= {
+                (address, port.port)
+                for port in one.ports
+                if port.port is not None and port.protocol == _TCP
+                for endpoint in one.endpoints
+                for address in endpoint.addresses
+            }
+    if not found:
+        found = {
+            (address, settings.apiserver_port)
+            for node in world.nodes.values()
+            if _CONTROL_PLANE in node.meta.labels
+            for address in node.internal_ips
+        }
+    return tuple(
+        sorted(ApiEndpoint(address, port, owners.get(address, "")) for address, port in found)
+    )
+
+
+def address_owners(world: World) -> dict[Address, str]:
+    """The node of every address that is known to be a node's, its ExternalIPs included."""
+    if "address owners" not in world.memo:
+        owners = {
+            address: node.meta.ref.name
+            for node in world.nodes.values()
+            for address in (*node.external_ips, *node.internal_ips)
+        }
+        for node in world.node_names:
+            owners |= dict.fromkeys(known_addresses(world, node), node)
+        world.memo["address owners"] = owners
+    return cast("dict[Address, str]", world.memo["address owners"])
+
+
+def outside(world: World, family: Family) -> IntervalSet:
+    """The addresses that are no node's and in no pod CIDR that a Node names."""
+    hosts = [value for one, value in address_owners(world) if one is family]
+    pods = (cidr for node in world.nodes.values() for cidr in node.pod_cidrs)
+    inside = IntervalSet.of(*((one, one) for one in hosts)) | prefix_ranges(pods, family)
+    return inside.complement(0, family.max_address)
+
+
+def passage(
+    world: World, endpoint: ApiEndpoint, who: Who, *, operators: IntervalSet | None = None
+) -> Passage:
+    """The fate of every first packet that *who* sends to *endpoint*; kept with the world."""
+    key = ("passage", endpoint, who, operators)
+    if key not in world.memo:
+        if who is Who.NODES:
+            world.memo[key] = _from_nodes(world, endpoint)
+        else:
+            sources = outside(world, endpoint.family) if operators is None else operators
+            live = Bounds.exact(endpoint.packets(sources))
+            world.memo[key] = _arrival(world, endpoint, live)
+    return cast("Passage", world.memo[key])
+
+
+def _from_nodes(world: World, endpoint: ApiEndpoint) -> Passage:
+    """All nodes' ways, those of nodes with the same way out in one."""
+    passages = []
+    for gates, sources in _departures(world, endpoint):
+        live = Bounds.exact(endpoint.packets(sources))
+        left = _worst(live, [gate.from_host(world, live) for gate in gates])
+        arrived = _arrival(world, endpoint, left.possible)
+        passages.append(Passage(live, left.denied | arrived.denied, (*left.parts, *arrived.parts)))
+    if endpoint.node:
+        passages.append(_over_loopback(world, endpoint))
+    family = endpoint.family
+    return Passage(
+        union(family, (one.live for one in passages)),
+        union(family, (one.denied for one in passages)),
+        tuple(part for one in passages for part in one.parts),
+    )
+
+
+def _over_loopback(world: World, endpoint: ApiEndpoint) -> Passage:
+    """The API server's own node: both ways through ``lo``, which only a ``*`` endpoint judges."""
+    gate = Gate(wildcard=world.endpoints(endpoint.node).wildcard)
+    live = Bounds.exact(endpoint.packets(IntervalSet.single(endpoint.address[1])))
+    left = _worst(live, [gate.from_host(world, live)])
+    came = _worst(left.possible, [gate.to_host(world, left.possible)])
+    return Passage(live, left.denied | came.denied, (*left.parts, *came.parts))
+
+
+def _departures(
+    world: World, endpoint: ApiEndpoint
+) -> Iterator[tuple[tuple[Gate, ...], IntervalSet]]:
+    """The gates by which nodes leave for *endpoint*, each with the source addresses behind it."""
+    groups: defaultdict[frozenset[tuple[int, ...]], list[int]] = defaultdict(list)
+    gates_of: dict[frozenset[tuple[int, ...]], tuple[Gate, ...]] = {}
+    for node in world.node_names:
+        if node == endpoint.node:
+            continue
+        source, gates = _way_out(world, node, endpoint.address)
+        if source is not None:
+            likeness = frozenset(_egress_likeness(world, gate) for gate in gates)
+            groups[likeness].append(source)
+            gates_of.setdefault(likeness, gates)
+    for likeness, sources in groups.items():
+        yield gates_of[likeness], IntervalSet.of(*((one, one) for one in sources))
+
+
+def _way_out(world: World, node: str, to: Address) -> tuple[int | None, tuple[Gate, ...]]:
+    """The source address and the gates of a node's packets to *to*; no address where none is known.
+
+    Where interfaces are known it is the one whose prefix holds the destination, else the first.
+    """
+    family = to[0]
+    known = world.nodes.get(node)
+    addresses = [value for one, value in known_addresses(world, node) if one is family]
+    if known is not None and known.interfaces is not None:
+        on_link = (
+            one.address[1]
+            for interface in known.interfaces
+            for one in interface.addresses
+            if one.address[0] is family and _same_prefix(one.address[1], to, one.length)
+        )
+        source = next(on_link, addresses[0] if addresses else None)
+    else:
+        source = addresses[0] if addresses else None
+    if source is None:
+        return None, ()
+    gates = tuple(entry.gate for entry in entries(world, node, family) if source in entry.addresses)
+    return source, gates or (Gate(),)
+
+
+def _same_prefix(value: int, to: Address, length: int) -> bool:
+    shift = to[0].bits - length
+    return value >> shift == to[1] >> shift
+
+
+def _egress_likeness(world: World, gate: Gate) -> tuple[int, ...]:
+    endpoints = (gate.endpoint(world, Hook.UNTRACKED), gate.endpoint(world, Hook.NORMAL))
+    return tuple(
+        id(world.chain(endpoint, hook, Direction.EGRESS)) if endpoint else 0
+        for endpoint, hook in zip(endpoints, (Hook.UNTRACKED, Hook.NORMAL), strict=True)
+    )
+
+
+def _arrival(world: World, endpoint: ApiEndpoint, live: Bounds) -> Passage:
+    """What the endpoint's node makes of *live*; an endpoint that is no node's has no stages."""
+    gates: tuple[Gate, ...] = ()
+    if endpoint.node:
+        family, value = endpoint.address
+        ways = entries(world, endpoint.node, family)
+        gates = tuple(entry.gate for entry in ways if value in entry.addresses)
+    return _worst(live, [gate.to_host(world, live) for gate in gates])
+
+
+def _worst(live: Bounds, partitions: Iterable[Partition]) -> Passage:
+    """One of *partitions* holds, and it is not known which: surely denied is what all of them deny."""
+    every = tuple(partitions)
+    nothing = HeaderSpace.nothing(live.may.family)
+    if not every:
+        return Passage(live, Bounds(nothing, nothing))
+    must = reduce(and_, (one.must(Decision.DENY) for one in every))
+    may = reduce(or_, (one.may(Decision.DENY) for one in every))
+    parts = tuple(part for one in every for part in one.of(Decision.DENY))
+    return Passage(live, Bounds(must, may), parts)

@@ -1,0 +1,186 @@
+"""What rules let through to a node port on purpose, and whether that is what the owner wants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.checks.nodeport.guard import bounds_source, prefix_ranges, rule_of
+from service.checks.verdict import Result, Severity
+from service.model.rule import Action
+from service.net.headerspace import Field, HeaderSpace
+from service.net.intervals import IntervalSet
+from service.net.prefixes import cidrs
+from service.policy.cause import Decision, Direction, Hook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service.checks.nodeport.guard import Guarding, Judge
+    from service.checks.nodeport.openings import Opening
+    from service.policy.cause import Cause
+    from service.policy.convert import Policy, PolicyRule
+    from service.policy.partition import Part
+
+_CIDRS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Something remarkable about what rules let through; ``space`` are the packets it is about."""
+
+    reason: str
+    result: Result
+    severity: Severity
+    because: str
+    advice: str
+    space: HeaderSpace
+    causes: tuple[Cause, ...] = ()
+
+
+def intents(judge: Judge, guarding: Guarding, opening: Opening) -> Iterator[Intent]:
+    """What there is to say of the packets to *opening* that rules let through at one entry."""
+    let_through = guarding.let_through.may
+    if let_through:
+        yield from _not_permitted(judge, guarding)
+        yield from _from_everywhere(judge, guarding)
+        yield from _behind_proxies(judge, guarding)
+    yield from _shadowed(judge, guarding, opening)
+
+
+def _not_permitted(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
+    permitted = judge.settings.permitted
+    if not permitted:
+        return
+    family = guarding.entry.family
+    expected = prefix_ranges((*permitted, *judge.settings.trusted), family)
+    beyond = guarding.let_through.must - HeaderSpace.box(family, {Field.SRC: expected})
+    if beyond:
+        yield Intent(
+            "source-not-permitted",
+            Result.FAIL,
+            Severity.HIGH,
+            f"rules let through {_sources(beyond)}, which sources.permitted does not name",
+            "Narrow the rule's source, or permit it.",
+            beyond,
+            _allows(guarding, beyond),
+        )
+
+
+def _from_everywhere(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
+    """An Allow without any bound on its source; a later deny that it hides is the likelier intent."""
+    for part in _decided(guarding):
+        rule = rule_of(judge.world, part.cause)
+        if rule is None or bounds_source(rule):
+            continue
+        space = part.space.may
+        hidden = _later_deny(judge, guarding, part)
+        if hidden is not None:
+            yield Intent(
+                "shadowed-by-order",
+                Result.WARN,
+                Severity.MEDIUM,
+                f"{part.cause} lets every source through before {hidden} could deny it",
+                "Order the deny before the allow, or bound the allow by source.",
+                space,
+                (part.cause,),
+            )
+        else:
+            yield Intent(
+                "allowed-from-everywhere",
+                Result.WARN,
+                Severity.MEDIUM,
+                f"{part.cause} lets every source through",
+                "Bound the rule by source if the port is not meant for everyone.",
+                space,
+                (part.cause,),
+            )
+
+
+def _behind_proxies(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
+    family = guarding.entry.family
+    proxies = prefix_ranges(judge.settings.proxies, family)
+    from_them = guarding.let_through.may.restrict(Field.SRC, proxies)
+    if from_them:
+        yield Intent(
+            "behind-proxy",
+            Result.WARN,
+            Severity.INFO,
+            f"rules let through {_sources(from_them)}: the port is reachable by whoever is behind "
+            "these balancers, which hide their clients",
+            "Restrict clients at the balancer.",
+            from_them,
+            _allows(guarding, from_them),
+        )
+
+
+def _shadowed(judge: Judge, guarding: Guarding, opening: Opening) -> Iterator[Intent]:
+    """An Allow that names this port and never gets a packet, because a deny comes first."""
+    met = {(part.cause.policy, part.cause.rule) for part in guarding.partition.parts}
+    denied = guarding.partition.must(Decision.DENY)
+    for policy, rule in _rules(judge, guarding):
+        if rule.rule.action is not Action.ALLOW or not _names(rule, opening):
+            continue
+        meant = judge.world.matcher.match(rule, guarding.entry.family).space.may
+        aimed = meant & guarding.partition.live.may
+        if aimed and aimed <= denied and (policy.meta.ref, rule.index) not in met:
+            first = next(part for part in _denials(guarding) if part.space.may & aimed)
+            yield Intent(
+                "shadowed-by-order",
+                Result.WARN,
+                Severity.MEDIUM,
+                f"the allow of {policy.meta.ref.name} (rule {rule.index}) is never reached: "
+                f"{first.cause} denies its packets before",
+                "Give the allow a lower order than the deny.",
+                aimed,
+                (first.cause,),
+            )
+
+
+def _names(rule: PolicyRule, opening: Opening) -> bool:
+    """Whether a rule names the opening's port, rather than covering it among all others."""
+    ports = [one for one in rule.rule.destination.ports if not one.name]
+    named = IntervalSet.of(*((one.lo, one.hi) for one in ports))
+    return rule.rule.protocol == opening.protocol and bool(ports) and opening.ports <= named
+
+
+def _later_deny(judge: Judge, guarding: Guarding, part: Part) -> str | None:
+    """The deny rule after *part*'s that would take packets of it, were it asked first."""
+    seen = False
+    for policy, rule in _rules(judge, guarding):
+        if seen and rule.rule.action is Action.DENY:
+            match = judge.world.matcher.match(rule, guarding.entry.family)
+            if match.space.must & part.space.may:
+                return f"the deny of {policy.meta.ref.name} (rule {rule.index})"
+        seen = seen or (policy.meta.ref, rule.index) == (part.cause.policy, part.cause.rule)
+    return None
+
+
+def _rules(judge: Judge, guarding: Guarding) -> Iterator[tuple[Policy, PolicyRule]]:
+    for hook in (Hook.UNTRACKED, Hook.PRE_DNAT):
+        endpoint = guarding.entry.gate.endpoint(judge.world, hook)
+        if endpoint is not None:
+            for tier in judge.world.resolve(endpoint, hook, Direction.INGRESS):
+                for policy in tier.policies:
+                    for rule in policy.rules(Direction.INGRESS):
+                        yield policy, rule
+
+
+def _decided(guarding: Guarding) -> Iterator[Part]:
+    return (
+        part for part in guarding.partition.of(Decision.ALLOW) if part not in guarding.allow_all
+    )
+
+
+def _denials(guarding: Guarding) -> Iterator[Part]:
+    return guarding.partition.of(Decision.DENY)
+
+
+def _allows(guarding: Guarding, space: HeaderSpace) -> tuple[Cause, ...]:
+    return tuple(part.cause for part in _decided(guarding) if part.space.may & space)
+
+
+def _sources(space: HeaderSpace) -> str:
+    found = cidrs(space.family, space.project(Field.SRC))
+    more = f" and {len(found) - _CIDRS_SHOWN} more" if len(found) > _CIDRS_SHOWN else ""
+    return ", ".join(found[:_CIDRS_SHOWN]) + more

@@ -1,0 +1,273 @@
+"""The verdicts on one opening: what its exposures come to, said once per reason and group of nodes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.checks.nodeport.diagnosis import Diagnosis, diagnose, idle_policies, idle_text
+from service.checks.nodeport.guard import union
+from service.checks.nodeport.intent import intents
+from service.checks.nodeport.openings import ranges_text
+from service.checks.settings import Unknown
+from service.checks.verdict import Result, Severity, Verdict
+from service.checks.witness import outside_packet
+from service.net.headerspace import Bounds, Field, HeaderSpace
+from service.net.intervals import IntervalSet
+from service.net.prefixes import cidrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from service.checks.nodeport.guard import Guarding, Judge
+    from service.checks.nodeport.intent import Intent
+    from service.checks.nodeport.openings import Opening
+    from service.checks.verdict import Json
+    from service.model.meta import Decoded
+    from service.net.prefixes import Family
+
+ID = "nodeport-unguarded"
+_NODES_SHOWN = 5
+_CIDRS_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """One way in on some nodes that are alike; ``fresh`` is the part of its harm that counts as new."""
+
+    nodes: tuple[str, ...]
+    guarding: Guarding
+    fresh: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One opening in one family: is it guarded?"""
+
+    opening: Opening
+    family: Family
+
+    @property
+    def packets(self) -> Bounds:
+        """The packets that the question is about."""
+        return self.opening.packets(self.family)
+
+
+def verdicts(judge: Judge, question: Question, found: Iterable[Exposed]) -> Iterator[Verdict]:
+    """A verdict for each reason why an opening is not guarded, then what rules let through; else a pass."""
+    ways = tuple(found)
+    told = _Told(judge, question, ways)
+    yield from told.unguarded()
+    yield from told.intended()
+    if not any(one.guarding.harm.may for one in ways) and judge.nodes():
+        yield told.guarded()
+
+
+class _Told:
+    """One opening in one family, being told."""
+
+    def __init__(self, judge: Judge, question: Question, ways: tuple[Exposed, ...]) -> None:
+        self.judge = judge
+        self.opening = question.opening
+        self.family = question.family
+        self.ways = ways
+
+    def unguarded(self) -> Iterator[Verdict]:
+        """The harm, by its reason."""
+        if not self.judge.nodes():
+            yield self._nowhere()
+            return
+        groups: defaultdict[str, list[tuple[Exposed, Diagnosis]]] = defaultdict(list)
+        for one in self.ways:
+            if one.guarding.harm.may:
+                diagnosis = diagnose(self.judge.world, one.guarding, self.opening)
+                groups[diagnosis.reason].append((one, diagnosis))
+        for reason in sorted(groups):
+            yield self._harm(groups[reason])
+        idle = idle_policies(self.judge.world) if groups else ()
+        if idle and "selects-nothing" not in groups:
+            yield self._idle()
+        if not self.judge.world.nodes and not self.opening.health:
+            yield self._unnamed_nodes()
+
+    def _harm(self, group: list[tuple[Exposed, Diagnosis]]) -> Verdict:
+        exposed = [one for one, _ in group]
+        diagnosis = group[0][1]
+        result, aside = self._result(exposed)
+        harm = union(self.family, (one.guarding.harm for one in exposed))
+        nodes = _names(exposed)
+        shown = next((one for one in exposed if one.fresh.must), exposed[0])
+        proof = shown.fresh.must or shown.guarding.harm.must or shown.guarding.harm.may
+        unknown = tuple(
+            dict.fromkeys(why for one in exposed for why in one.guarding.partition.unknown())
+        )
+        return self._verdict(
+            diagnosis.reason,
+            result,
+            message=f"{self._subject()} is not guarded on {_nodes_text(nodes)}: "
+            f"{diagnosis.because}{aside}",
+            advice=diagnosis.advice,
+            witness=outside_packet(proof, shown.guarding.entry),
+            causes=diagnosis.causes,
+            unknown=unknown if not harm.is_exact else (),
+            details={"nodes": list(nodes), "sources": _sources(harm.may)},
+            space=harm,
+        )
+
+    def _result(self, exposed: list[Exposed]) -> tuple[Result, str]:
+        """Fail for new harm that is sure; what else it is, and the words for that."""
+        if self.opening.health:
+            return Result.WARN, " (kube-proxy's health check answers anyone)"
+        if not any(one.fresh.may for one in exposed):
+            return Result.WARN, " (it was so before this change)"
+        if not any(one.fresh.must for one in exposed):
+            denied = self.judge.settings.unknown is Unknown.DENY
+            return (Result.FAIL if denied else Result.WARN), " (as far as is known)"
+        if self.opening.allocated:
+            return Result.FAIL, ""
+        return self._range_result()
+
+    def _range_result(self) -> tuple[Result, str]:
+        """A port to be taken from a range: fail only if there is none in it that would be guarded."""
+        open_ports = IntervalSet.union_all(
+            one.guarding.harm.may.project(Field.DST_PORT) for one in self.ways
+        )
+        guarded = self.opening.ports - open_ports
+        if not guarded:
+            return Result.FAIL, " (no port of the range is)"
+        return Result.WARN, f" (guarded are {ranges_text(guarded)})"
+
+    def _nowhere(self) -> Verdict:
+        """No node is known: every one that there is has no host endpoint, unless Calico makes them."""
+        world = self.judge.world
+        refused = [one.ref.name for one in world.snapshot.problems() if _is_refused_endpoint(one)]
+        aside = f" (HostEndpoint {', '.join(refused)} is not in effect)" if refused else ""
+        everything = HeaderSpace.everything(self.family)
+        return self._verdict(
+            "node-without-host-endpoint",
+            Result.FAIL if not world.nodes else Result.PASS,
+            message=f"{self._subject()} is open on every node, and no host endpoint is in effect on "
+            f"any{aside}",
+            advice="Create a host endpoint for every node, or turn on automatic host endpoints.",
+            details={"nodes": [], "sources": _sources(everything)},
+            space=self.opening.packets(self.family),
+        )
+
+    def _idle(self) -> Verdict:
+        world = self.judge.world
+        return self._verdict(
+            "selects-nothing",
+            self._result(list(self.ways))[0] if self.ways else Result.FAIL,
+            message=f"{self._subject()} has no guard: {idle_text(world, idle_policies(world))}",
+            advice="Make the policy's selector and the host endpoint's labels agree.",
+        )
+
+    def _unnamed_nodes(self) -> Verdict:
+        nodes = self.judge.nodes()
+        return self._verdict(
+            "node-without-host-endpoint",
+            Result.WARN,
+            severity=Severity.INFO,
+            message=f"{self._subject()} is open on every node of the cluster, but no Node is given: "
+            f"judged are only those that host endpoints name ({_nodes_text(nodes)}). "
+            "A host endpoint guards its own node and no other",
+            advice="Give the Node objects too, so that nodes without host endpoint are found.",
+            unknown=("the nodes of the cluster are not known",),
+            details={"nodes": list(nodes)},
+            key="nodes unknown",
+        )
+
+    def intended(self) -> Iterator[Verdict]:
+        """What rules let through, each remark once with all of its nodes."""
+        groups: defaultdict[tuple[str, str], list[tuple[Exposed, Intent]]] = defaultdict(list)
+        for one in self.ways:
+            for intent in intents(self.judge, one.guarding, self.opening):
+                groups[intent.reason, intent.because].append((one, intent))
+        for (reason, because), group in sorted(groups.items()):
+            exposed, intent = group[0]
+            nodes = _names([one for one, _ in group])
+            yield self._verdict(
+                reason,
+                intent.result,
+                severity=intent.severity,
+                message=f"{self._subject()} on {_nodes_text(nodes)}: {because}",
+                advice=intent.advice,
+                witness=outside_packet(intent.space, exposed.guarding.entry),
+                causes=intent.causes,
+                details={"nodes": list(nodes), "sources": _sources(intent.space)},
+                key=because,
+            )
+
+    def guarded(self) -> Verdict:
+        """The pass, with what it rests on."""
+        assumed = _names(one for one in self.ways if one.guarding.entry.assumed)
+        note = ""
+        if assumed:
+            note = (
+                f", if the address of {_nodes_text(assumed)} is on an interface that one of its "
+                "host endpoints names"
+            )
+        nodes = _names(self.ways)
+        return self._verdict(
+            "interface-assumed" if assumed else "guarded",
+            Result.PASS,
+            severity=Severity.INFO,
+            message=f"{self._subject()} is guarded on {_nodes_text(nodes)}{note}",
+            details={"nodes": list(nodes)},
+        )
+
+    def _subject(self) -> str:
+        ref = self.opening.service.meta.ref
+        what = "health-check port" if self.opening.health else "node port"
+        return f"{what} {self.opening.label} (IPv{self.family}) of {ref}"
+
+    def _verdict(
+        self,
+        reason: str,
+        result: Result,
+        *,
+        message: str,
+        severity: Severity | None = None,
+        key: str = "",
+        details: dict[str, Json] | None = None,
+        **proof: object,
+    ) -> Verdict:
+        known = {Result.WARN: Severity.MEDIUM, Result.PASS: Severity.INFO}
+        opening = self.opening
+        named: dict[str, Json] = {
+            "port": opening.name,
+            "nodePort": ranges_text(opening.ports),
+            "protocol": opening.label.split(" ", 1)[0],
+            "family": int(self.family),
+        }
+        return Verdict(
+            check=ID,
+            subject=opening.service.meta.ref,
+            result=result,
+            severity=severity or known.get(result, Severity.HIGH),
+            reason=reason,
+            message=message,
+            location=opening.service.meta.location,
+            key=(opening.label, f"IPv{self.family}", *((key,) if key else ())),
+            details=named | (details or {}),
+            **proof,  # type: ignore[arg-type]  # the fields of a verdict, by name
+        )
+
+
+def _names(exposed: Iterable[Exposed]) -> tuple[str, ...]:
+    return tuple(sorted({node for one in exposed for node in one.nodes}))
+
+
+def _nodes_text(nodes: tuple[str, ...]) -> str:
+    shown = ", ".join(nodes[:_NODES_SHOWN])
+    more = len(nodes) - _NODES_SHOWN
+    return f"{shown} and {more} more nodes" if more > 0 else shown or "no node"
+
+
+def _sources(space: HeaderSpace) -> list[Json]:
+    return [*cidrs(space.family, space.project(Field.SRC))[:_CIDRS_SHOWN]]
+
+
+def _is_refused_endpoint(one: Decoded[object]) -> bool:
+    return one.ref.kind == "HostEndpoint" and not one.in_effect

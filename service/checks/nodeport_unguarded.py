@@ -1,0 +1,199 @@
+"""Is every node port guarded on every node? Only untracked and preDNAT policy can guard one.
+
+kube-proxy's DNAT hides node port and node address from all later policy, so that what those two leave
+undecided reaches the Service from anywhere. docs/checks/nodeport-unguarded.md.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, cast
+
+from service.checks.contract import Check, Transition
+from service.checks.nodeport.guard import Judge, Served, union
+from service.checks.nodeport.openings import Opening, all_openings, openings
+from service.checks.nodeport.unguarded import Exposed, Question, verdicts
+from service.checks.verdict import Severity
+from service.model.kinds.k8s_service import Service
+from service.model.snapshot import Operation
+from service.net.headerspace import Bounds, HeaderSpace
+from service.net.prefixes import Family
+from service.policy.entries import families
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from service.checks.settings import CheckSettings
+    from service.checks.verdict import Verdict
+    from service.model.refs import ObjectRef
+    from service.policy.world import World
+
+
+_OLD_FAULTS_TOLD = 10
+"""How many Services with an old fault one review tells of; the audit tells of all."""
+
+
+def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
+    """For each opening and family a pass, or a verdict for each reason why not."""
+    judge = Judge(world, settings)
+    for opening in all_openings(world, settings):
+        for family in opening_families(judge, opening):
+            question = Question(opening, family)
+            nothing = Bounds.exact(HeaderSpace.nothing(family))
+            yield from verdicts(judge, question, _exposed(judge, question, nothing))
+
+
+def opening_families(judge: Judge, opening: Opening) -> tuple[Family, ...]:
+    """The families to judge: the Service's own, else those of the nodes, else IPv4."""
+    if opening.families:
+        return opening.families
+    key = ("node families", judge.settings.nodes_exposed)
+    if key not in judge.world.memo:
+        found = {family for node in judge.nodes() for family in families(judge.world, node)}
+        judge.world.memo[key] = tuple(one for one in Family if one in found) or (Family.V4,)
+    return cast("tuple[Family, ...]", judge.world.memo[key])
+
+
+def _exposed(judge: Judge, question: Question, was_open: Bounds) -> Iterator[Exposed]:
+    """What is harmed on each class of nodes; what *was_open* before is no new harm."""
+    served = Served.BY_HOST if question.opening.health else Served.BEHIND_DNAT
+    for one in judge.classes(question.family):
+        for entry in one.entries:
+            guarding = judge.guarding(entry, question.packets, served)
+            yield Exposed(one.nodes, guarding, fresh=guarding.harm - was_open)
+
+
+def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]:
+    """FAIL for what a change newly leaves unguarded, WARN for what was so before it."""
+    old, new = Judge(transition.before, settings), Judge(transition.after, settings)
+    if transition.change.ref.kind != "Service":
+        yield from _review_guards(old, new)
+    elif transition.change.operation is not Operation.DELETE:
+        yield from _review_service(old, new, transition.change.ref)
+
+
+def _review_service(old: Judge, new: Judge, ref: ObjectRef) -> Iterator[Verdict]:
+    """A Service changes nobody's policy: new is what its openings did not take up before."""
+    standing = _openings_of(old, ref)
+    for opening in _openings_of(new, ref):
+        for family in opening_families(new, opening):
+            taken = (
+                one.packets(family)
+                for one in standing
+                if one.allocated and family in opening_families(old, one)
+            )
+            question = Question(opening, family)
+            found = _exposed(new, question, union(family, taken))
+            yield from verdicts(new, question, found)
+
+
+def _openings_of(judge: Judge, ref: ObjectRef) -> tuple[Opening, ...]:
+    service = judge.world.snapshot.all(Service).get(ref)
+    return tuple(openings(service, judge.settings)) if service else ()
+
+
+def _review_guards(old: Judge, new: Judge) -> Iterator[Verdict]:
+    """What a change to anything but a Service does to the openings of all of them.
+
+    Nodes whose chains are the same before and after are left out, and of the others one of each kind is
+    asked about all ports at once: the cost is that of the kinds of nodes that the change touches.
+    """
+    comparison = _Comparison(old, new)
+    for family, questions in _questions(new).items():
+        every = union(family, (question.packets for question in questions))
+        touched = [
+            (nodes, tuple(comparison.exposed(nodes, every))) for nodes in _touched(old, new, family)
+        ]
+        fresh = union(family, (one.fresh for _, found in touched for one in found)).may
+        harm = union(family, (one.guarding.harm for _, found in touched for one in found)).may
+        worse = [one for one in questions if one.packets.may & fresh]
+        as_bad = (one for one in questions if one.packets.may & (harm - fresh))
+        for question in (*worse, *islice(as_bad, _OLD_FAULTS_TOLD)):
+            found = (comparison.exposed(nodes, question.packets) for nodes, _ in touched)
+            harmed = [one for one in chain.from_iterable(found) if one.guarding.harm.may]
+            if harmed:
+                yield from verdicts(new, question, harmed)
+
+
+def _questions(judge: Judge) -> Mapping[Family, list[Question]]:
+    """The openings of all Services, less those that only ever warn, by family."""
+    by_family: defaultdict[Family, list[Question]] = defaultdict(list)
+    for opening in all_openings(judge.world, judge.settings):
+        if not opening.health:
+            for family in opening_families(judge, opening):
+                by_family[family].append(Question(opening, family))
+    return by_family
+
+
+def _touched(old: Judge, new: Judge, family: Family) -> Iterator[tuple[str, ...]]:
+    """The nodes that *new* judges otherwise than *old*, in groups that are alike in both."""
+    same_addresses = old.world.matcher is new.world.matcher
+    before = {node: one.likeness for one in old.classes(family) for node in one.nodes}
+    for one in new.classes(family):
+        groups: defaultdict[object, list[str]] = defaultdict(list)
+        for node in one.nodes:
+            groups[before.get(node)].append(node)
+        for likeness, nodes in groups.items():
+            if likeness != one.likeness or not same_addresses:
+                yield tuple(nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """The guards before and after a change."""
+
+    old: Judge
+    new: Judge
+
+    def exposed(self, nodes: tuple[str, ...], live: Bounds) -> Iterator[Exposed]:
+        """What is harmed of *live* at the entries of the first of *nodes*, and how much of it is new."""
+        family = live.may.family
+        before = (
+            self.old.guarding(entry, live).harm for entry in self.old.ways_in(nodes[0], family)
+        )
+        was_open = union(family, before)
+        for entry in self.new.ways_in(nodes[0], family):
+            guarding = self.new.guarding(entry, live)
+            yield Exposed(nodes, guarding, fresh=guarding.harm - was_open)
+
+
+CHECK = Check(
+    id="nodeport-unguarded",
+    title="A node port that no policy guards",
+    severity=Severity.HIGH,
+    kinds=frozenset(
+        {
+            "Service",
+            "GlobalNetworkPolicy",
+            "HostEndpoint",
+            "Tier",
+            "GlobalNetworkSet",
+            "NetworkSet",
+            "FelixConfiguration",
+            "KubeControllersConfiguration",
+        }
+    ),
+    reasons={
+        "guarded": "Every source is decided by a rule on every exposed node.",
+        "interface-assumed": "Guarded, if the node's address is on an interface that an endpoint names.",
+        "node-without-host-endpoint": "No host endpoint governs the node's address or interface.",
+        "selects-nothing": "No untracked or preDNAT policy selects the node's host endpoint.",
+        "no-trailing-deny": "Rules decide for some sources, and nothing denies the rest.",
+        "shadowed-by-order": "A rule is hidden by one of the opposite action that comes before it.",
+        "family-open": "The deny rules do not apply to this address family.",
+        "protocol-open": "The deny rules are for another protocol.",
+        "port-open": "The deny rules are for other ports.",
+        "policy-discarded": "The policy that should guard is not in effect.",
+        "allow-all": "An Allow rule that bounds neither source nor port comes first.",
+        "failsafe": "The port is a failsafe port, which passes before any policy.",
+        "not-policeable": "Calico cannot police the node.",
+        "unknown": "The facts do not suffice to tell.",
+        "allowed-from-everywhere": "A rule lets every source through on purpose.",
+        "source-not-permitted": "Rules let through sources that sources.permitted does not name.",
+        "behind-proxy": "A rule lets a balancer through that hides its clients.",
+    },
+    audit=audit,
+    review=review,
+)
