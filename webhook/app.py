@@ -7,7 +7,8 @@ import ipaddress
 import time
 import uuid
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from http import HTTPStatus
+from typing import IO, TYPE_CHECKING, Final
 
 import orjson
 import structlog
@@ -26,7 +27,8 @@ from service import telemetry
 from service.admission.decide import decide
 from service.admission.review import Operation, read_review
 from service.admission.review import response as review_response
-from service.errors import EngineError, InputError
+from service.checks.settings import check_settings
+from service.errors import InputError
 from service.model.refs import CALICO_V1, CALICO_V3
 from service.settings import load
 from service.telemetry import ReviewedKind, ReviewResult, logger
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from service.admission.review import ReviewRequest
     from webhook.judge import Judgement
 
+_PIECE_BYTES: Final = 2**16
+_DISCARDED_PIECES: Final = 2**9
 _JSON: Final = "application/json"
 _LOG = logger(__name__)
 
@@ -73,7 +77,7 @@ def serve(paths: Sequence[str]) -> Flask:
     worlds = Worlds(paths, partial(read_world, paths))
     worlds.start()
     atexit.register(worlds.close)
-    judge = Judge(worlds, partial(decide, settings=settings), settings.on_error)
+    judge = Judge(worlds, partial(decide, settings=check_settings(settings)), settings.on_error)
     return create_app(worlds, judge, body_limit_bytes=settings.limits_body_bytes)
 
 
@@ -101,23 +105,29 @@ def _admit(judge: Judge, limit_bytes: int) -> Response:
 
 
 def _body(limit_bytes: int) -> bytes:
-    """The whole body; read in one bounded step, because it may be chunked and so of unknown length."""
+    """The whole body, of known length or chunked. Raises: HTTPException."""
     if (
         request.mimetype != _JSON
         or request.headers.get("Content-Encoding", "identity") != "identity"
     ):
         raise UnsupportedMediaType(f"a review is sent as {_JSON}, without content encoding")
-    if (request.content_length or 0) > limit_bytes:
-        raise RequestEntityTooLarge(f"the body is over {limit_bytes} bytes")
     try:
         body = request.stream.read(limit_bytes + 1)
+        if len(body) > limit_bytes:
+            _discard(request.stream)
+            raise RequestEntityTooLarge(f"the body is over {limit_bytes} bytes")
     except ParseException as error:
         raise BadRequest("the body is not chunked as HTTP has it") from error
     except OSError as error:
         raise RequestTimeout("the body did not arrive whole") from error
-    if len(body) > limit_bytes:
-        raise RequestEntityTooLarge(f"the body is over {limit_bytes} bytes")
     return body
+
+
+def _discard(stream: IO[bytes]) -> None:
+    """Take the rest off the wire, within reason: a client still sending would not see the answer."""
+    for _ in range(_DISCARDED_PIECES):
+        if not stream.read(_PIECE_BYTES):
+            return
 
 
 def _record(review: ReviewRequest, judgement: Judgement, *, duration_s: float) -> None:
@@ -176,28 +186,25 @@ def _metrics() -> Response:
 
 
 def _on_input_error(error: InputError) -> Response:
+    status = HTTPStatus.BAD_REQUEST
     _count_malformed()
-    _LOG.info("request_refused", status=400, code=error.code, pointer=error.location.pointer)
-    return _problem(problem.of_error(error, status=400, request_id=g.request_id), 400)
+    _LOG.info("request_refused", status=status, code=error.code, pointer=error.location.pointer)
+    return _problem(problem.of_error(error, status=status, request_id=g.request_id), status)
 
 
 def _on_http_error(error: HTTPException) -> Response:
-    status = error.code or 500
-    code = problem.code_of(error.name)
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     _count_malformed()
-    _LOG.info("request_refused", status=status, code=code)
-    answer = problem.document(
-        code,
-        title=error.name,
-        status=status,
-        detail=error.description or "",
-        request_id=g.request_id,
-    )
+    _LOG.info("request_refused", status=status.value, reason=error.name)
+    detail = error.description or status.phrase
+    answer = problem.of_status(status, detail=detail, request_id=g.request_id)
     allow = [(name, value) for name, value in error.get_headers() if name == "Allow"]
     return _problem(answer, status, allow)
 
 
-def _problem(document: bytes, status: int, headers: Sequence[tuple[str, str]] = ()) -> Response:
+def _problem(
+    document: bytes, status: HTTPStatus, headers: Sequence[tuple[str, str]] = ()
+) -> Response:
     return Response(document, status, list(headers), mimetype=problem.MEDIA_TYPE)
 
 
@@ -209,7 +216,8 @@ def _count_malformed() -> None:
 
 
 def _on_defect(error: Exception) -> Response:
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
     telemetry.count_engine_error()
     _LOG.error("door_failed", exc_info=error)
-    defect = EngineError("the request could not be answered; the log tells why")
-    return _problem(problem.of_error(defect, status=500, request_id=g.request_id), 500)
+    detail = "the request could not be answered; the log tells why under its instance"
+    return _problem(problem.of_status(status, detail=detail, request_id=g.request_id), status)

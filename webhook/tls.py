@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 FileState: TypeAlias = tuple[int, int, int]
 
-REQUEST_S: Final = 15.0
-"""Within so many seconds a request must have arrived whole, its handshake included."""
+HANDSHAKE_S: Final = 3.0
+"""Within so many seconds a connection must be set up."""
+REQUEST_S: Final = 10.0
+"""Within so many seconds a request must have arrived whole: the API server's own default limit."""
 
 _LOG = logger(__name__)
 
@@ -74,7 +76,7 @@ def _state(path: Path) -> FileState:
 
 
 class BoundedSocket(ssl.SSLSocket):
-    """A connection that must deliver each request within REQUEST_S, however slowly it trickles.
+    """A connection that is set up within HANDSHAKE_S and delivers each request within REQUEST_S.
 
     gunicorn blocks a worker thread on a connection without any limit; a few clients that send a byte
     and fall silent would occupy all of them. A late client counts as gone (ECONNRESET), which
@@ -85,19 +87,22 @@ class BoundedSocket(ssl.SSLSocket):
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001  # the signature of socket.socket
         """Blocking means here: until the deadline of the request that starts now."""
+        super().setblocking(flag)
         if flag:
-            self._deadline = time.monotonic() + REQUEST_S
-            self.settimeout(REQUEST_S)
-        else:
-            super().setblocking(flag)
+            self._allow(REQUEST_S)
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  # as of SSLSocket
-        """The handshake is the first part of the first request."""
-        self.setblocking(True)  # noqa: FBT003  # as of socket.socket
+        """The handshake, whose time is not that of the first request."""
+        self.settimeout(HANDSHAKE_S)
         try:
             super().do_handshake(block)
         except TimeoutError:
             raise _late() from None
+        self._allow(REQUEST_S)
+
+    def _allow(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+        self.settimeout(seconds)
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """What has arrived, waiting no longer than the request's deadline."""
@@ -116,4 +121,4 @@ class BoundedSocket(ssl.SSLSocket):
 
 
 def _late() -> ConnectionResetError:
-    return ConnectionResetError(errno.ECONNRESET, f"no whole request within {REQUEST_S:g} s")
+    return ConnectionResetError(errno.ECONNRESET, "the client is too slow")

@@ -54,13 +54,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
 
 def _answer(status: HTTPStatus, detail: str, request_id: str) -> bytes:
-    body = problem.document(
-        problem.code_of(status.phrase),
-        title=status.phrase,
-        status=status,
-        detail=detail,
-        request_id=request_id,
-    )
+    body = problem.of_status(status, detail=detail, request_id=request_id)
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
         f"Content-Type: {problem.MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"

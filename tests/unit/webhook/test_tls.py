@@ -99,6 +99,7 @@ class Conversation:
 
 @pytest.fixture
 def hurried(monkeypatch):
+    monkeypatch.setattr(tls, "HANDSHAKE_S", 0.2)
     monkeypatch.setattr(tls, "REQUEST_S", 0.2)
 
 
