@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import create_engine, delete, event, func, insert, inspect, select
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-from service.errors import ConflictError, NotFoundError, SettingsError, StoreError
+from service.errors import AuditorError, ConflictError, NotFoundError, SettingsError, StoreError
 from service.store import schema
 from service.store.port import Backend, FindingFilter, Page, Window
 from service.store.records import AuditRun, Finding, Manifest, Token
@@ -217,8 +217,12 @@ def _open(url: str) -> SqlStore:
         raise SettingsError(f"{url!r} names no file; memory: is the store without one")
     _make_private(Path(str(engine.url.database)))
     event.listen(engine, "connect", _set_pragmas)
-    with _translated():
-        _prepare(engine)
+    try:
+        with _translated():
+            _prepare(engine)
+    except AuditorError:
+        engine.dispose()
+        raise
     return SqlStore(engine)
 
 
