@@ -40,18 +40,20 @@ coverage: $(STAMP) ## run every suite and report branch coverage
 	$(BIN)/coverage report
 
 .PHONY: check
-check: $(STAMP) ## format, lint, types, import contracts, dependencies, spelling, YAML
+check: $(STAMP) ## format, lint, types, import contracts, OpenAPI, dependencies, spelling, YAML
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/nodeward openapi --check openapi.yaml
 	$(BIN)/codespell
 	$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: disable, document-start: disable}}' .pre-commit-config.yaml $(wildcard deploy)
 
 .PHONY: docs
 docs: $(STAMP) ## write the pages that are generated from the code
 	$(BIN)/python docs/generate.py
+	$(BIN)/nodeward openapi --write openapi.yaml
 
 .PHONY: format
 format: $(STAMP) ## format the code and mend what ruff can
