@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from service.checks.settings import CheckSettings
+    from service.checks.verdict import Witness
     from service.net.intervals import IntervalSet
     from service.policy.cause import Cause
     from service.policy.partition import Part
@@ -88,6 +89,11 @@ class _Way:
         ).must
         arriving = self.passage.possible.must
         return arriving & (explicit if ref is not None else self.by_policy.denied.must)
+
+    def witness(self, space: HeaderSpace) -> Witness:
+        """A packet of *space*."""
+        senders = address_owners(self.world) if self.who is Who.NODES else {}
+        return packet(space, self.endpoint.node, senders)
 
     def senders(self, space: HeaderSpace) -> str:
         """Who sends the packets of *space*, in words."""
@@ -322,7 +328,7 @@ class _Told:
             severity=severities.get(result, Severity.INFO),
             reason=reason,
             key=(str(way.endpoint), way.who.value),
-            witness=packet(space, way.endpoint.node) if space else None,
+            witness=way.witness(space) if space else None,
             space=Bounds.exact(space) if space else None,
             **proof,  # type: ignore[arg-type]  # the fields of a verdict, by name
         )
@@ -353,7 +359,7 @@ def _latent(
                 f"{way.senders(fresh)} the API server at {way.endpoint}",
                 advice="Allow access to the API server in it, or before it.",
                 key=(str(way.endpoint), way.who.value),
-                witness=packet(fresh, way.endpoint.node),
+                witness=way.witness(fresh),
                 space=Bounds.exact(fresh),
             )
 

@@ -59,12 +59,14 @@ _SCORES = {
 class Witness:
     """One concrete packet that proves a verdict, and where it enters or leaves the cluster.
 
-    ``dst_known`` is false where an address stands in for one of the node's that nobody listed.
+    ``sender`` is the node that sends it, if one does. ``dst_known`` is false where an address stands in
+    for one of the receiving node's that nobody listed.
     """
 
     flow: Flow
     node: str = ""
     interface: str = ""
+    sender: str = ""
     dst_known: bool = True
 
     def __str__(self) -> str:

@@ -10,7 +10,10 @@ from service.net.headerspace import Field
 from service.net.prefixes import Family, parse_ip
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from service.net.headerspace import HeaderSpace
+    from service.net.prefixes import Address
     from service.policy.entries import Entry
 
 _OUTSIDERS = ("203.0.113.9", "198.51.100.7", "192.0.2.10", "2001:db8:203::9", "2001:db8:198::7")
@@ -37,11 +40,15 @@ def outside_packet(space: HeaderSpace, entry: Entry) -> Witness:
     return Witness(flow, entry.node, entry.interface, dst_known=known)
 
 
-def packet(space: HeaderSpace, node: str = "", interface: str = "") -> Witness:
-    """A packet of *space* between addresses that are all known."""
+def packet(space: HeaderSpace, node: str, senders: Mapping[Address, str]) -> Witness:
+    """A packet of *space* to *node*; *senders* tells which node an address is of.
+
+    Raises: ValueError if *space* is empty.
+    """
     family = space.family
     prefer = {Field.SRC: _of(_OUTSIDERS, family), Field.SRC_PORT: (_EPHEMERAL_PORT,)}
-    return Witness(Flow.from_sample(family, space.sample(prefer)), node, interface)
+    flow = Flow.from_sample(family, space.sample(prefer))
+    return Witness(flow, node, sender=senders.get((family, flow.src), ""))
 
 
 def _of(texts: tuple[str, ...], family: Family) -> tuple[int, ...]:

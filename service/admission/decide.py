@@ -1,0 +1,191 @@
+"""What a review means: the world before it against the world after it; only new harm is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from service.admission.review import Operation as Asked
+from service.checks.contract import Transition
+from service.checks.run import checks, review
+from service.checks.verdict import Result
+from service.errors import InputError, SourceLocation
+from service.model.decode import decode_object
+from service.model.kinds.k8s_service import Service
+from service.model.meta import Decoded
+from service.model.refs import CALICO_V1, CALICO_V3
+from service.model.snapshot import Change, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from service.admission.review import ReviewRequest
+    from service.checks.settings import CheckSettings
+    from service.checks.verdict import Verdict
+    from service.policy.world import World
+
+_ALLOWED, _FORBIDDEN = 200, 403
+_GROUPS = frozenset({"", CALICO_V1, CALICO_V3})
+_UNNAMED = "unnamed"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to one review. ``message`` is what the user of kubectl sees when it is refused."""
+
+    uid: str
+    allowed: bool
+    code: int = _ALLOWED
+    message: str = ""
+    warnings: tuple[str, ...] = ()
+    audit_annotations: Mapping[str, str] = field(default_factory=dict)
+    verdicts: tuple[Verdict, ...] = ()
+    revision: str = ""
+
+
+def decide(world: World, request: ReviewRequest, settings: CheckSettings) -> Decision:
+    """What *world* says of *request*.
+
+    A kind that no check judges, an object that is on its way out, and the deletion of what we do not
+    read pass without an opinion. An object that cannot be read at all is refused: its harm is not known.
+    """
+    if not _is_judged(request):
+        return Decision(request.uid, allowed=True, revision=world.snapshot.revision)
+    try:
+        change = _change(request, settings)
+    except InputError as error:
+        return Decision(request.uid, allowed=False, code=_FORBIDDEN, message=str(error))
+    if change is None or _is_leaving(change):
+        return Decision(request.uid, allowed=True, revision=world.snapshot.revision)
+    transition = _transition(world, change)
+    return _decision(request, tuple(review(transition, settings)), transition)
+
+
+def _is_judged(request: ReviewRequest) -> bool:
+    if request.operation is Asked.CONNECT or request.kind.group not in _GROUPS:
+        return False
+    return any(request.kind.kind in check.kinds for check in checks())
+
+
+def _change(request: ReviewRequest, settings: CheckSettings) -> Change | None:
+    """The change that is asked for; None if its kind is not read in that version.
+
+    Raises: DecodeError.
+    """
+    before, after = (
+        _decoded(raw, request, settings) for raw in (request.old_object, request.object)
+    )
+    if request.operation is Asked.DELETE:
+        after = None
+    elif request.operation is Asked.CREATE:
+        before = None
+    if before is None and after is None:
+        return None
+    return Change(Operation(request.operation.value), before, after)
+
+
+def _decoded(
+    raw: Mapping[str, object] | None, request: ReviewRequest, settings: CheckSettings
+) -> Decoded[object] | None:
+    if raw is None:
+        return None
+    decoded = decode_object(_named(raw, request), SourceLocation(file="admission request"))
+    if not isinstance(decoded, Decoded):
+        return None
+    if request.dry_run and isinstance(decoded.obj, Service):
+        return replace(decoded, obj=_without_dummies(decoded.obj, settings))
+    return decoded
+
+
+def _named(raw: Mapping[str, object], request: ReviewRequest) -> Mapping[str, object]:
+    """The object with a name, which the server has yet to make where ``generateName`` is asked for."""
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("name"):
+        return raw
+    name = request.name or f"{metadata.get('generateName') or ''}{_UNNAMED}"
+    return {**raw, "metadata": {**metadata, "name": name}}
+
+
+def _without_dummies(service: Service, settings: CheckSettings) -> Service:
+    """A dry run's Service without the ports that the API server shows in place of allocated ones.
+
+    Seen on kube-apiserver 1.36: 32769 and up, which no range of that server holds.
+    """
+    lo, hi = settings.node_port_range
+
+    def real(port: int) -> int:
+        return port if lo <= port <= hi else 0
+
+    ports = tuple(replace(port, node_port=real(port.node_port)) for port in service.ports)
+    health = real(service.health_check_node_port)
+    return replace(service, ports=ports, health_check_node_port=health)
+
+
+def _is_leaving(change: Change) -> bool:
+    """Whether the object is being deleted: its finalizers must be let go."""
+    return change.after is not None and change.after.meta.deleting
+
+
+def _transition(world: World, change: Change) -> Transition:
+    """The worlds before and after, as the request has them: the snapshot may be older, or newer."""
+    standing = world.snapshot.find(change.ref)
+    before = world
+    if change.before is not None:
+        before = world.with_change(Change(Operation.UPDATE, standing, change.before))
+    elif standing is not None:
+        before = world.with_change(Change(Operation.DELETE, standing, None))
+    return Transition(before, before.with_change(change), change)
+
+
+def _decision(
+    request: ReviewRequest, verdicts: tuple[Verdict, ...], transition: Transition
+) -> Decision:
+    refused = [one for one in verdicts if one.result is Result.FAIL]
+    refused.sort(key=lambda one: -one.severity.score)
+    told = [one for one in verdicts if one.result is Result.WARN]
+    return Decision(
+        request.uid,
+        allowed=not refused,
+        code=_FORBIDDEN if refused else _ALLOWED,
+        message=_message(refused),
+        warnings=(*_problems(transition.change), *(_line(one) for one in told)),
+        audit_annotations=_annotations(verdicts),
+        verdicts=verdicts,
+        revision=transition.before.snapshot.revision,
+    )
+
+
+def _message(refused: list[Verdict]) -> str:
+    """At most three lines: what, a packet that shows it, what to do."""
+    if not refused:
+        return ""
+    first = refused[0]
+    more = f" (and {len(refused) - 1} more findings)" if len(refused) > 1 else ""
+    lines = [f"{_line(first)}{more}"]
+    if first.witness:
+        lines.append(f"for example {first.witness}")
+    if first.advice:
+        lines.append(first.advice)
+    return "\n".join(lines)
+
+
+def _line(verdict: Verdict) -> str:
+    return f"{verdict.check} ({verdict.reason}): {verdict.message}"
+
+
+def _problems(change: Change) -> Iterable[str]:
+    """What Calico would ignore or refuse of the object itself."""
+    if change.after is None:
+        return
+    for problem in change.after.problems:
+        hint = f" ({problem.hint})" if problem.hint else ""
+        yield f"object-ignored: {change.ref} {problem.location.pointer}: {problem.message}{hint}"
+
+
+def _annotations(verdicts: tuple[Verdict, ...]) -> dict[str, str]:
+    """What the API server's audit log keeps beside the request."""
+    notable = [one for one in verdicts if one.result in {Result.FAIL, Result.WARN}]
+    if not notable:
+        return {}
+    found = sorted({f"{one.check}/{one.reason}={one.result}" for one in notable})
+    return {"findings": ",".join(found)}

@@ -1,0 +1,86 @@
+"""Who reaches which node port, node class by node class: a table of facts, without judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.checks.finding import rule_json
+from service.checks.nodeport.guard import Judge, Served
+from service.checks.nodeport.openings import all_openings, ranges_text
+from service.checks.nodeport_unguarded import opening_families
+from service.net.flow import protocol_name
+from service.net.headerspace import Field, HeaderSpace
+from service.net.prefixes import cidrs
+from service.policy.cause import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service.checks.nodeport.openings import Opening
+    from service.checks.settings import CheckSettings
+    from service.checks.verdict import Json
+    from service.policy.cause import Cause
+    from service.policy.entries import Entry
+    from service.policy.partition import Partition
+    from service.policy.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What untracked and preDNAT policy make of packets to an opening at one entry of alike nodes."""
+
+    opening: Opening
+    nodes: tuple[str, ...]
+    entry: Entry
+    partition: Partition
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """What decided, each once, in the order of the parts."""
+        return tuple(dict.fromkeys(part.cause for part in self.partition.parts))
+
+    def sources(self, decision: Decision) -> list[str]:
+        """The sources of which some packet surely has *decision*, as CIDRs."""
+        return _cidrs(self.partition.must(decision))
+
+    def unknown_sources(self) -> list[str]:
+        """The sources of which some packet's fate is not known, as CIDRs."""
+        sure = (self.partition.must(decision) for decision in Decision)
+        family = self.entry.family
+        return _cidrs(self.partition.live.may - HeaderSpace.union_all(family, sure))
+
+    def to_json(self) -> dict[str, Json]:
+        """The row of ``GET /v1/exposures``."""
+        ref = self.opening.service.meta.ref
+        return {
+            "service": f"{ref.namespace}/{ref.name}",
+            "port": self.opening.name,
+            "node_port": ranges_text(self.opening.ports),
+            "protocol": protocol_name(self.opening.protocol),
+            "family": int(self.entry.family),
+            "nodes": [*self.nodes],
+            "interface": self.entry.interface,
+            "denied": [*self.sources(Decision.DENY)],
+            "allowed": [*self.sources(Decision.ALLOW)],
+            "undecided": [*self.sources(Decision.UNDECIDED)],
+            "unknown_sources": [*self.unknown_sources()],
+            "unknown": [*self.partition.unknown()],
+            "rules": [rule_json(cause) for cause in self.causes],
+        }
+
+
+def _cidrs(space: HeaderSpace) -> list[str]:
+    return cidrs(space.family, space.project(Field.SRC))
+
+
+def exposures(world: World, settings: CheckSettings) -> Iterator[Exposure]:
+    """Every opening at every entry, one for nodes that are alike; in order of Service and port."""
+    judge = Judge(world, settings)
+    for opening in all_openings(world, settings):
+        served = Served.BY_HOST if opening.health else Served.BEHIND_DNAT
+        for family in opening_families(judge, opening):
+            for one in judge.classes(family):
+                for entry in one.entries:
+                    guarding = judge.guarding(entry, opening.packets(family), served)
+                    yield Exposure(opening, one.nodes, entry, guarding.partition)
