@@ -42,6 +42,7 @@ class FelixView:
     ipv6: bool = True
     interface_exclude: str = "kube-ipvs0"
     interface_prefix: str = "cali"
+    nftables_mode: str = "Auto"
     doubts: tuple[str, ...] = ()
 
 
@@ -75,6 +76,7 @@ def felix_view(
         ipv6=values.get("ipv6_support") is not False,
         interface_exclude=str(values.get("interface_exclude") or DEFAULT_VIEW.interface_exclude),
         interface_prefix=str(values.get("interface_prefix") or DEFAULT_VIEW.interface_prefix),
+        nftables_mode=str(values.get("nftables_mode") or DEFAULT_VIEW.nftables_mode),
         doubts=tuple(doubts),
     )
 

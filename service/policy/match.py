@@ -60,7 +60,7 @@ class Matcher:
         key = (rule, family)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._match(rule, family)
+            known = self._known[key] = self.work_out(rule, family)
         return known
 
     def exceptions(self, rule: PolicyRule, family: Family) -> HeaderSpace | None:
@@ -73,7 +73,8 @@ class Matcher:
         whole = self.match(rule.without_exceptions, family)
         return whole.space.may - self.match(rule, family).space.must
 
-    def _match(self, rule: PolicyRule, family: Family) -> Match:
+    def work_out(self, rule: PolicyRule, family: Family) -> Match:
+        """As `match`, for a rule that nobody will ask for again: nothing is kept."""
         if not applies_to_family(rule, family):
             return Match(Bounds.exact(HeaderSpace.nothing(family)))
         headers = Bounds.exact(_headers(rule, family))

@@ -1,0 +1,238 @@
+"""Which node has an address, and by which interface packets come in and go out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.model.kinds.endpoint_slice import EndpointSlice
+from service.model.kinds.node import Interface, InterfaceAddress
+from service.net.intervals import IntervalSet
+from service.net.prefixes import Family, format_ip
+from service.policy.entries import LOOPBACK, entries, known_addresses
+from service.policy.gates import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service.model.kinds.node import Node
+    from service.net.prefixes import Address, Prefix
+    from service.policy.world import World
+
+_LOOPBACK_NETS = {Family.V4: (127 << 24, (128 << 24) - 1), Family.V6: (1, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A node's interface as a packet meets it: "" where it is not known, with its gate.
+
+    ``sources`` are the addresses that a packet sent out there may bear. ``doubts`` say why the link is
+    not known; then its gate means nothing.
+    """
+
+    node: str
+    interface: str
+    gate: Gate
+    sources: IntervalSet = IntervalSet.EMPTY
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PodAddress:
+    """An address of a pod; ``node`` is "" where it is not known."""
+
+    node: str
+
+
+class Topology:
+    """The addresses of a world, found by one look-up each; made in O(nodes + endpoints)."""
+
+    def __init__(self, world: World) -> None:
+        """The topology of *world*."""
+        self._world = world
+        self._owners: dict[Address, str] = {}
+        for node in world.node_names:
+            for address in _addresses(world, node):
+                self._owners.setdefault(address, node)
+        self._pods = dict(_pod_addresses(world))
+        self._pod_nets = tuple(net for node in world.nodes.values() for net in node.pod_cidrs)
+
+    def owner(self, address: Address) -> str:
+        """The node that has *address*; "" for none that is known."""
+        return self._owners.get(address, "")
+
+    def pod(self, address: Address) -> PodAddress | None:
+        """What is known of the pod that has *address*; None for an address that is no pod's."""
+        if address in self._owners:
+            return None
+        known = self._pods.get(address)
+        if known is not None:
+            return PodAddress(known)
+        return PodAddress("") if any(_holds(net, address) for net in self._pod_nets) else None
+
+    def address(self, node: str, family: Family) -> Address | None:
+        """The address by which others call *node* in *family*: its first; None where none is known."""
+        known = self._world.nodes.get(node)
+        internal = known.internal_ips if known else ()
+        every = (*internal, *known_addresses(self._world, node))
+        return next((one for one in every if one[0] is family), None)
+
+    def is_local(self, node: str, address: Address) -> bool:
+        """Whether a packet for *address* stays on *node*."""
+        return is_loopback(address) or self.owner(address) == node
+
+    def way_in(self, node: str, address: Address, interface: str = "") -> Link:
+        """Where a packet for *address* enters *node*: by *interface*, where the asker names one."""
+        doubts = self._doubts(node)
+        if doubts:
+            return Link(node, interface, Gate(), doubts=doubts)
+        if interface == LOOPBACK:
+            return self._loopback(node, address)
+        known = self._world.nodes.get(node)
+        if known is not None and known.interfaces is not None:
+            return self._known_way_in(known, address, interface)
+        if interface:
+            return self._named_way_in(node, address, interface)
+        return self._way_in_by_address(node, address)
+
+    def way_out(self, node: str, address: Address) -> Link:
+        """Where a packet of a process of *node* for *address* leaves it, by the node's routes.
+
+        A directly connected network by its interface, everything else by the first interface.
+        """
+        doubts = self._doubts(node)
+        if doubts:
+            return Link(node, "", Gate(), doubts=doubts)
+        if self.is_local(node, address):
+            return self._loopback(node, address)
+        known = self._world.nodes.get(node)
+        if known is not None and known.interfaces is not None:
+            return self._known_way_out(known, address)
+        source = self.address(node, address[0])
+        if source is None:
+            return Link(node, "", Gate(), doubts=(_no_address(node, address[0]),))
+        link = self._way_in_by_address(node, source)
+        return Link(node, link.interface, link.gate, IntervalSet.single(source[1]), link.doubts)
+
+    def _doubts(self, node: str) -> tuple[str, ...]:
+        if node not in self._world.node_names:
+            return (f"there is no node {node}",)
+        known = self._world.nodes.get(node)
+        if known is not None and known.os == "windows":
+            return (f"node {node} runs Windows, where host endpoints do not exist",)
+        return ()
+
+    def _loopback(self, node: str, address: Address) -> Link:
+        """The loopback interface, over which a node calls itself with the address that it calls."""
+        interface = Interface(LOOPBACK, (InterfaceAddress(address, 0),) * is_loopback(address))
+        gate = self._gate(node, interface)
+        return Link(node, LOOPBACK, gate, IntervalSet.single(address[1]))
+
+    def _gate(self, node: str, interface: Interface) -> Gate:
+        endpoints = self._world.endpoints(node)
+        exclude = self._world.felix(node).interface_exclude
+        return Gate(endpoints.on_interface(interface, exclude), endpoints.wildcard)
+
+    def _known_way_in(self, node: Node, address: Address, interface: str) -> Link:
+        name = node.meta.ref.name
+        outward = [one for one in node.interfaces or () if one.name != LOOPBACK]
+        if interface:
+            chosen = [one for one in outward if one.name == interface]
+            doubt = f"node {name} has no interface {interface}"
+        else:
+            holding = [one for one in outward if _has(one, address)]
+            chosen = holding or (outward if len(outward) == 1 else [])
+            doubt = f"by which interface of {name} packets for {_text(address)} come is not known"
+        if not chosen:
+            return Link(name, interface, Gate(), doubts=(doubt,))
+        return Link(name, chosen[0].name, self._gate(name, chosen[0]))
+
+    def _named_way_in(self, node: str, address: Address, interface: str) -> Link:
+        """By an interface whose addresses nobody wrote down, but for the one that is called."""
+        own = (InterfaceAddress(address, 0),) if self.owner(address) == node else ()
+        gate = self._gate(node, Interface(interface, own))
+        nameless = (hep for hep in self._world.endpoints(node).named if not hep.interface_name)
+        doubts = tuple(
+            f"which interface of {node} {hep.meta.ref} is on is not known"
+            for hep in nameless
+            if gate.named is not hep and address not in hep.expected_ips
+        )
+        return Link(node, interface, gate, doubts=doubts)
+
+    def _way_in_by_address(self, node: str, address: Address) -> Link:
+        ways = [
+            entry
+            for entry in entries(self._world, node, address[0])
+            if address[1] in entry.addresses
+        ]
+        if len(ways) == 1:
+            return Link(node, ways[0].interface, ways[0].gate)
+        doubt = f"by which interface of {node} packets for {_text(address)} go is not known"
+        return Link(node, "", Gate(), doubts=(doubt,))
+
+    def _known_way_out(self, node: Node, address: Address) -> Link:
+        name, family = node.meta.ref.name, address[0]
+        outward = [one for one in node.interfaces or () if one.name != LOOPBACK]
+        for interface in outward:
+            for own in interface.addresses:
+                if _connects(own, address):
+                    source = IntervalSet.single(own.address[1])
+                    return Link(name, interface.name, self._gate(name, interface), source)
+        for interface in outward[:1]:
+            values = [one.address[1] for one in interface.addresses if one.address[0] is family]
+            if values:
+                source = IntervalSet.single(values[0])
+                return Link(name, interface.name, self._gate(name, interface), source)
+        doubt = f"the first interface of {name} has no {_name(family)} address to send from"
+        return Link(name, "", Gate(), doubts=(doubt,))
+
+
+def is_loopback(address: Address) -> bool:
+    """Whether *address* never leaves its host."""
+    family, value = address
+    lo, hi = _LOOPBACK_NETS[family]
+    return lo <= value <= hi
+
+
+def _addresses(world: World, node: str) -> Iterator[Address]:
+    """Everything that is known to be an address of *node*, tunnels included."""
+    known = world.nodes.get(node)
+    if known is not None:
+        yield from (*known.internal_ips, *known.bgp_addresses, *known.tunnel_addresses)
+    yield from known_addresses(world, node)
+    for hep in world.endpoints(node).active:
+        yield from hep.expected_ips
+
+
+def _pod_addresses(world: World) -> Iterator[tuple[Address, str]]:
+    for one in world.snapshot.all(EndpointSlice).values():
+        for endpoint in one.endpoints:
+            if endpoint.pod is not None:
+                for address in endpoint.addresses:
+                    yield address, endpoint.node_name
+
+
+def _holds(net: Prefix, address: Address) -> bool:
+    return net.family is address[0] and net.lo <= address[1] <= net.hi
+
+
+def _has(interface: Interface, address: Address) -> bool:
+    return any(one.address == address for one in interface.addresses)
+
+
+def _connects(own: InterfaceAddress, address: Address) -> bool:
+    family, value = own.address
+    host_bits = family.bits - own.length
+    return family is address[0] and value >> host_bits == address[1] >> host_bits
+
+
+def _name(family: Family) -> str:
+    return f"IPv{family.value}"
+
+
+def _no_address(node: str, family: Family) -> str:
+    return f"node {node} has no {_name(family)} address that is known"
+
+
+def _text(address: Address) -> str:
+    return format_ip(*address)
