@@ -108,8 +108,10 @@ class _Way:
                     if one is family and value in sources
                 }
             )
-            return _some([f"node {name}" for name in names])
+            return f"{'node' if len(names) == 1 else 'nodes'} {_some(names)}"
         what = "operators" if self.who is Who.OPERATORS else "outside sources"
+        if sources == self.passage.live.may.project(Field.SRC):
+            return f"all {what}"
         return f"{what} ({_some(cidrs(self.endpoint.family, sources))})"
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from service.checks.settings import CheckSettings
-    from service.checks.verdict import Severity, Verdict
+    from service.checks.verdict import Json, Severity, Verdict
     from service.model.snapshot import Change
     from service.policy.world import World
 
@@ -23,6 +23,13 @@ class Transition:
     change: Change
 
 
+Audit: TypeAlias = "Callable[[World, CheckSettings], Iterable[Verdict]]"
+Review: TypeAlias = "Callable[[Transition, CheckSettings], Iterable[Verdict]]"
+Remedies: TypeAlias = (
+    "Callable[[World, CheckSettings, Verdict], Iterable[tuple[dict[str, Json], ...]]]"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """A question about a cluster.
@@ -30,7 +37,7 @@ class Check:
     ``audit`` judges everything that stands. ``review`` judges one change: a verdict FAIL is new harm
     (it refuses the request), WARN is told and let through; it answers nothing for what the change leaves
     alone. ``kinds`` are the kinds whose change is reviewed; ``reasons`` maps every reason code to its
-    one-line meaning.
+    one-line meaning. ``remedies`` proposes sets of objects for a verdict, the smallest first.
     """
 
     id: str
@@ -38,5 +45,6 @@ class Check:
     severity: Severity
     kinds: frozenset[str]
     reasons: dict[str, str]
-    audit: Callable[[World, CheckSettings], Iterable[Verdict]]
-    review: Callable[[Transition, CheckSettings], Iterable[Verdict]] | None = None
+    audit: Audit
+    review: Review | None = None
+    remedies: Remedies | None = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from service.checks.contract import Check, Transition
 from service.checks.nodeport.guard import Judge, Served, union
 from service.checks.nodeport.openings import Opening, all_openings, openings
+from service.checks.nodeport.remedy import remedies
 from service.checks.nodeport.unguarded import Exposed, Question, verdicts
 from service.checks.verdict import Severity
 from service.model.kinds.k8s_service import Service
@@ -196,4 +197,5 @@ CHECK = Check(
     },
     audit=audit,
     review=review,
+    remedies=remedies,
 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
+from service.checks.fix import with_fix
+from service.checks.verdict import Result
 from service.registry import discover
 
 if TYPE_CHECKING:
@@ -20,6 +23,9 @@ APART = ("contract", "exposure", "finding", "fix", "run", "settings", "verdict",
 """The modules beside the checks that are none."""
 
 
+_FIXES_PER_CHECK = 20
+
+
 @cache
 def checks() -> tuple[Check, ...]:
     """Every check, in order of its id."""
@@ -30,10 +36,21 @@ def checks() -> tuple[Check, ...]:
 def audit(
     world: World, settings: CheckSettings, only: Container[str] | None = None
 ) -> Iterator[Verdict]:
-    """The verdicts of all checks, or of those whose id is in *only*; by check, subject and key."""
+    """The verdicts of all checks, or of those whose id is in *only*; by check, subject and key.
+
+    The first failures of each check come with a fix where one holds; to judge one is to judge the
+    cluster anew, so that it is not done for thousands.
+    """
     for check in checks():
         if only is None or check.id in only:
-            yield from sorted(check.audit(world, settings), key=_order)
+            failures = count()
+            for verdict in sorted(check.audit(world, settings), key=_order):
+                wanted = verdict.result is Result.FAIL and next(failures) < _FIXES_PER_CHECK
+                yield _fixed(verdict, check, world, settings=settings) if wanted else verdict
+
+
+def _fixed(verdict: Verdict, check: Check, world: World, *, settings: CheckSettings) -> Verdict:
+    return with_fix(verdict, check, world, settings=settings, review=review)
 
 
 def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]:
