@@ -11,20 +11,19 @@ from ipaddress import ip_network
 from tests.reference.endpoints import Endpoint
 from tests.reference.hosts import Host
 from tests.reference.matching import rule_matches
+from tests.reference.overlay import VXLAN_PORT
 from tests.reference.packet import (
     IPIP,
     UDP,
     Address,
     Packet,
     Stage,
-    UndecidedError,
     protocol_number,
 )
 from tests.reference.policies import Raw, Rule
 from tests.reference.tiers import Ruling, Tier, judge, judge_profiles
 from tests.reference.world import World
 
-VXLAN_PORT = 4789
 _TCP_BOTH = (179, 2379, 2380, 5473, 6443, 6666, 6667)
 _DEFAULT_FAILSAFES = {
     "failsafeInboundHostPorts": (("TCP", (22, *_TCP_BOTH)), ("UDP", (68,))),
@@ -193,10 +192,6 @@ def _is_failsafe(host: Host, listing: str, protocol: int, port: int, peer: Addre
 
 
 def _is_entry(entry: Raw, protocol: int, port: int, peer: Address) -> bool:
-    if str(entry.get("protocol", "")).lower() not in {"tcp", "udp"}:
-        raise UndecidedError(
-            "a failsafe entry that Felix cannot read: its configuration is invalid"
-        )
     net = entry.get("net")
     return (
         protocol == protocol_number(entry["protocol"])

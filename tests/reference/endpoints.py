@@ -5,17 +5,21 @@ objects the controller has already made). Source: libcalico-go/lib/backend/k8s/c
 felix/labelindex/named_port_index.go.
 """
 
+import re
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from tests.reference.packet import Address, protocol_number
-from tests.reference.policies import NAMESPACE, SERVICE_ACCOUNT, Network, Raw
+from tests.reference.policies import NAMESPACE, SERVICE_ACCOUNT, BrokenError, Network, Raw, nets_of
 from tests.reference.selector import Labels
 
 WILDCARD = "*"
 DEFAULT_ALLOW = "projectcalico-default-allow"
+_NAME = "projectcalico.org/name"
+_INTERFACE = re.compile(r"[a-zA-Z0-9_.-]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,8 @@ def profiles(namespaces: list[Raw], service_accounts: list[Raw]) -> Mapping[str,
 
 
 def _prefixed(prefix: str, raw: Raw) -> Labels:
-    labels = {**(raw["metadata"].get("labels") or {}), NAME: raw["metadata"]["name"]}
+    labels = {**(raw["metadata"].get("labels") or {}), _NAME: raw["metadata"]["name"]}
     return {prefix + key: value for key, value in labels.items()}
-
-
-NAME = "projectcalico.org/name"
 
 
 def _inherited(own: Labels, names: tuple[str, ...], known: Mapping[str, Profile]) -> Labels:
@@ -135,13 +136,15 @@ def _container_ports(spec: Raw) -> Iterator[tuple[str, int, int]]:
 
 
 def host_endpoint(raw: Raw, known: Mapping[str, Profile]) -> Endpoint:
+    """A host endpoint. Raises BrokenError where Felix discards it."""
     meta, spec = raw["metadata"], raw["spec"]
+    _require_known(spec)
     names = tuple(spec.get("profiles") or ())
     return Endpoint(
         name=meta["name"],
         node=spec["node"],
         interface=spec.get("interfaceName", ""),
-        addresses=tuple(ip_address(text) for text in spec.get("expectedIPs") or ()),
+        addresses=tuple(_addresses_of(spec.get("expectedIPs") or ())),
         labels=_inherited(meta.get("labels") or {}, names, known),
         profiles=names,
         ports=tuple(
@@ -149,6 +152,22 @@ def host_endpoint(raw: Raw, known: Mapping[str, Profile]) -> Endpoint:
             for port in spec.get("ports") or ()
         ),
     )
+
+
+def _addresses_of(texts: Iterable[str]) -> Iterator[Address]:
+    """The addresses; what is none is skipped."""
+    for text in texts:
+        with suppress(ValueError):
+            yield ip_address(text)
+
+
+def _require_known(spec: Raw) -> None:
+    interface = spec.get("interfaceName") or WILDCARD
+    if interface != WILDCARD and not _INTERFACE.fullmatch(interface):
+        raise BrokenError(f"interface {interface!r}")
+    for port in spec.get("ports") or ():
+        if port["protocol"].upper() not in {"TCP", "UDP", "SCTP"}:
+            raise BrokenError(f"protocol {port['protocol']!r}")
 
 
 def network_set(raw: Raw, known: Mapping[str, Profile]) -> NetworkSet:
@@ -159,8 +178,7 @@ def network_set(raw: Raw, known: Mapping[str, Profile]) -> NetworkSet:
     if "namespace" in meta:
         own[NAMESPACE] = meta["namespace"]
         names = (f"kns.{meta['namespace']}",)
-    nets = (raw.get("spec") or {}).get("nets") or ()
     return NetworkSet(
         labels=_inherited(own, names, known),
-        nets=tuple(ip_network(text, strict=False) for text in nets),
+        nets=nets_of((raw.get("spec") or {}).get("nets")),
     )

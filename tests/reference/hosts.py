@@ -5,17 +5,20 @@ felix/dataplane/linux/endpoint_mgr.go (resolveHostEndpoints, updateHostEndpoints
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
 from tests.reference.endpoints import WILDCARD, Endpoint
+from tests.reference.overlay import tunnel_addresses
 from tests.reference.packet import Address, UndecidedError
 from tests.reference.policies import Raw
 from tests.reference.tiers import Attached
 
 Interface = IPv4Interface | IPv6Interface
 LOOPBACK = "lo"
+IPV4 = 4
 _LOOPBACK_ADDRESSES = (ip_interface("127.0.0.1/8"), ip_interface("::1/128"))
 
 
@@ -24,16 +27,24 @@ class Host:
     """A node with what Felix and its kernel know there.
 
     `interfaces` holds the addresses of each interface, in order: the first has the default route.
-    `pods` are the workload endpoints on the node, `endpoints` the host endpoints that name it.
+    `tunnelled` tells the tunnel device to each pod elsewhere that needs one. `pods` are the
+    workload endpoints on the node, `endpoints` the host endpoints that name it. `failure` says why
+    the chains do not hold here, if they do not.
     """
 
     name: str
     interfaces: Mapping[str, tuple[Interface, ...]]
     addresses: tuple[Address, ...]
+    tunnelled: Mapping[Address, str]
     pods: tuple[Endpoint, ...]
     endpoints: tuple[Endpoint, ...]
     attached: Mapping[Endpoint, Attached]
     felix: Raw
+    failure: str
+
+    def is_programmed(self, family: int) -> bool:
+        """Has Felix chains for the family? Without ipv6Support it leaves IPv6 alone."""
+        return family == IPV4 or self.felix.get("ipv6Support") is not False
 
     def owns(self, address: Address) -> bool:
         """Does the kernel deliver the address locally?"""
@@ -54,6 +65,8 @@ class Host:
         pod = self.pod_with(destination)
         if pod:
             return pod.interface
+        if destination in self.tunnelled:
+            return self.tunnelled[destination]
         for name, addresses in self.interfaces.items():
             if any(destination in one.network for one in addresses):
                 return name
@@ -83,7 +96,9 @@ class Host:
 
     def named(self, interface: str) -> Endpoint | None:
         """The host endpoint of this very interface: the smallest name among those that match."""
-        addresses = _LOOPBACK_ADDRESSES if interface == LOOPBACK else self.interfaces[interface]
+        if self._is_excluded(interface):
+            return None
+        addresses = {LOOPBACK: _LOOPBACK_ADDRESSES, **self.interfaces}.get(interface, ())
         present = {one.ip for one in addresses}
         candidates = [
             one
@@ -92,6 +107,12 @@ class Host:
             or (not one.interface and present.intersection(one.addresses))
         ]
         return min(candidates, key=lambda one: one.name.encode(), default=None)
+
+    def _is_excluded(self, interface: str) -> bool:
+        """Does interfaceExclude name the interface, in full or by a /regular expression/?"""
+        entries = str(self.felix.get("interfaceExclude") or "kube-ipvs0").split(",")
+        patterns = (one[1:-1] if one.startswith("/") else f"^{re.escape(one)}$" for one in entries)
+        return any(re.search(pattern, interface) for pattern in patterns)
 
     def wildcard(self) -> Endpoint | None:
         """The node's "*" host endpoint: the smallest name."""
@@ -110,17 +131,19 @@ class Host:
         return own if own and self.attached[own].pre_dnat else self.wildcard()
 
 
-def read_interfaces(node: Raw) -> dict[str, tuple[Interface, ...]]:
-    """The annotation that tells which interface carries which address.
+def read_interfaces(node: Raw) -> dict[str, tuple[Interface, ...]] | None:
+    """Which interface carries which address, as the annotation tells, and the tunnel devices.
 
-    Raises UndecidedError without it: no Kubernetes or Calico object holds that.
+    None without the annotation: no Kubernetes or Calico object holds that.
     """
-    text = (node["metadata"].get("annotations") or {}).get("nodeward.io/interfaces")
-    if text is None:
-        raise UndecidedError(f"the interfaces of node {node['metadata']['name']} are not known")
+    annotations = node["metadata"].get("annotations") or {}
+    if "nodeward.io/interfaces" not in annotations:
+        return None
+    told = json.loads(annotations["nodeward.io/interfaces"])
+    tunnels = {name: [address] for name, address in tunnel_addresses(annotations)}
     return {
         name: tuple(ip_interface(address) for address in addresses)
-        for name, addresses in json.loads(text).items()
+        for name, addresses in {**told, **tunnels}.items()
     }
 
 
@@ -128,3 +151,12 @@ def read_addresses(node: Raw) -> tuple[Address, ...]:
     """The InternalIPs, which other nodes dial."""
     entries = (node.get("status") or {}).get("addresses") or ()
     return tuple(ip_address(one["address"]) for one in entries if one["type"] == "InternalIP")
+
+
+def same_subnet(node: Raw, other: Raw, family: int) -> bool:
+    """Are both in one subnet, by the addresses that Calico has found for routing?"""
+    field = f"projectcalico.org/IPv{family}Address"
+    own, others = (one["metadata"].get("annotations", {}).get(field) for one in (node, other))
+    if own is None or others is None:
+        return False
+    return ip_interface(others).ip in ip_interface(own).network

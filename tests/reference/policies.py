@@ -7,6 +7,7 @@ networkpolicyprocessor}.go, typha/pkg/validator/v1/validator.go.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -195,8 +196,8 @@ def _require_protocol_for_numeric_ports(rule: Rule) -> None:
 def _entity(raw: Raw, namespace: str) -> Entity:
     positive, negative = _selectors(raw, namespace)
     return Entity(
-        nets=_nets(raw.get("nets")),
-        not_nets=_nets(raw.get("notNets")),
+        nets=nets_of(raw.get("nets")),
+        not_nets=nets_of(raw.get("notNets")),
         selector=positive,
         not_selector=negative,
         ports=tuple(_port(port) for port in raw.get("ports") or ()),
@@ -235,14 +236,12 @@ def _service_accounts(raw: Raw) -> sel.Tree | None:
     )
 
 
-def _nets(texts: list[str] | None) -> tuple[Network, ...]:
+def nets_of(texts: list[str] | None) -> tuple[Network, ...]:
     """The nets, masked; what does not parse is skipped."""
     found = []
     for text in texts or ():
-        try:
+        with suppress(ValueError):
             found.append(ip_network(text, strict=False))
-        except ValueError:
-            continue
     return tuple(found)
 
 

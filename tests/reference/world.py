@@ -1,14 +1,18 @@
 """All objects of a cluster, indexed for a walk."""
 
-from collections.abc import Iterable
-from ipaddress import ip_network
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import TypeVar
 
 from tests.reference import endpoints as ends
 from tests.reference import kubernetes
-from tests.reference.hosts import Host, read_addresses, read_interfaces
+from tests.reference.dataplane import configuration, failure
+from tests.reference.hosts import Host, read_addresses, read_interfaces, same_subnet
 from tests.reference.matching import IpSets
+from tests.reference.overlay import Overlay
 from tests.reference.packet import Address
-from tests.reference.policies import BrokenError, Policy, PortRange, Raw, policy
+from tests.reference.policies import BrokenError, PortRange, Raw, policy
+from tests.reference.selector import matches, parse
 from tests.reference.services import Services
 from tests.reference.tiers import attach
 
@@ -18,6 +22,7 @@ _CALICO_POLICIES = (
     "StagedGlobalNetworkPolicy",
     "StagedNetworkPolicy",
 )
+T = TypeVar("T")
 EPHEMERAL = PortRange(1024, 65535)
 
 
@@ -33,10 +38,12 @@ class World:
             for pod in self.of_kind("Pod")
         }
         self.workloads = list(ends.workloads(self.of_kind("Pod"), self.profiles))
-        self.host_endpoints = [
-            ends.host_endpoint(raw, self.profiles) for raw in self.of_kind("HostEndpoint")
-        ]
-        self.policies = list(self._policies())
+        self.host_endpoints = list(
+            _unbroken(
+                lambda raw: ends.host_endpoint(raw, self.profiles), self.of_kind("HostEndpoint")
+            )
+        )
+        self.policies = list(_unbroken(policy, self._policies()))
         self.sets = IpSets(
             [*self.workloads, *self.host_endpoints],
             [
@@ -45,6 +52,7 @@ class World:
             ],
             self.of_kind("EndpointSlice"),
         )
+        self.overlay = Overlay(tuple(raw["spec"] for raw in self.of_kind("IPPool")))
         self.hosts = {node["metadata"]["name"]: self._host(node) for node in self.of_kind("Node")}
         self.services = Services(
             self.of_kind("Service"),
@@ -52,47 +60,61 @@ class World:
             self.of_kind("Pod"),
             [net for node in self.of_kind("Node") for net in node["spec"].get("podCIDRs") or ()],
         )
-        self.pools = [raw["spec"] for raw in self.of_kind("IPPool")]
 
     def of_kind(self, kind: str) -> list[Raw]:
         """The objects of a kind; NetworkPolicy is Calico's, KubernetesNetworkPolicy the other."""
         return [raw for raw in self._objects if _kind(raw) == kind]
 
-    def _policies(self) -> Iterable[Policy]:
-        """Every policy in Calico's form but those that Felix discards."""
-        raws = [raw for kind in _CALICO_POLICIES for raw in self.of_kind(kind)]
-        raws += map(kubernetes.network_policy, self.of_kind("KubernetesNetworkPolicy"))
-        raws += filter(
-            None, map(kubernetes.cluster_network_policy, self.of_kind("ClusterNetworkPolicy"))
-        )
-        for raw in raws:
-            try:
-                yield policy(raw)
-            except BrokenError:
-                continue
+    def _policies(self) -> Iterator[Raw]:
+        """Every policy in Calico's form."""
+        for kind in _CALICO_POLICIES:
+            yield from self.of_kind(kind)
+        yield from map(kubernetes.network_policy, self.of_kind("KubernetesNetworkPolicy"))
+        converted = map(kubernetes.cluster_network_policy, self.of_kind("ClusterNetworkPolicy"))
+        yield from filter(None, converted)
 
     def _host(self, node: Raw) -> Host:
         name = node["metadata"]["name"]
         pods = [one for one in self.workloads if one.node == name]
         own = [one for one in self.host_endpoints if one.node == name]
+        attached = {one: attach(one, self.policies, self.tiers) for one in (*pods, *own)}
+        felix = self._felix(node)
+        interfaces = read_interfaces(node)
+        unknown = "" if interfaces else "which interface carries which address is not known"
         return Host(
             name=name,
-            interfaces=read_interfaces(node),
+            interfaces=interfaces or {},
             addresses=read_addresses(node),
+            tunnelled=self._tunnelled(node),
             pods=tuple(pods),
             endpoints=tuple(own),
-            attached={one: attach(one, self.policies, self.tiers) for one in (*pods, *own)},
-            felix=self._felix(node),
+            attached=attached,
+            felix=felix,
+            failure=unknown or failure(felix, attached),
         )
 
     def _felix(self, node: Raw) -> Raw:
-        """The node's FelixConfiguration: its own, over one chosen by selector, over default."""
-        specs = {
-            raw["metadata"]["name"]: raw.get("spec") or {}
-            for raw in self.of_kind("FelixConfiguration")
-        }
-        own = f"node.{node['metadata']['name']}"
-        return {**specs.get("default", {}), **specs.get(own, {})}
+        raws = self.of_kind("FelixConfiguration")
+        specs = {raw["metadata"]["name"]: raw.get("spec") or {} for raw in raws}
+        labels = node["metadata"].get("labels") or {}
+        chosen = [
+            name
+            for name, spec in specs.items()
+            if spec.get("nodeSelector") and matches(parse(spec["nodeSelector"]), labels)
+        ]
+        return configuration(specs, node["metadata"]["name"], chosen)
+
+    def _tunnelled(self, node: Raw) -> dict[Address, str]:
+        """The tunnel device to each pod on another node that packets do not reach plainly."""
+        nodes = {one["metadata"]["name"]: one for one in self.of_kind("Node")}
+        found = {}
+        for pod in self.workloads:
+            for address in pod.addresses:
+                near = same_subnet(node, nodes.get(pod.node, node), address.version)
+                device = self.overlay.device_towards(address, same_subnet=near)
+                if device and pod.node != node["metadata"]["name"]:
+                    found[address] = device
+        return found
 
     def host_with(self, address: Address) -> Host | None:
         """The node that carries the address, or runs the pod that has it."""
@@ -101,8 +123,8 @@ class World:
                 return host
         return None
 
-    def is_in_pool(self, address: Address, pools: Iterable[Raw]) -> bool:
-        return any(address in ip_network(pool["cidr"]) for pool in pools)
+    def is_node(self, address: Address) -> bool:
+        return any(address in host.addresses for host in self.hosts.values())
 
     def source_ports(self) -> list[int]:
         """One of each class of ephemeral ports that no rule tells apart."""
@@ -122,3 +144,10 @@ def _kind(raw: Raw) -> str:
     is_kubernetes = str(raw["apiVersion"]).startswith("networking.k8s.io/")
     kind = str(raw["kind"])
     return f"Kubernetes{kind}" if is_kubernetes and kind == "NetworkPolicy" else kind
+
+
+def _unbroken(read: Callable[[Raw], T], raws: Iterable[Raw]) -> Iterator[T]:
+    """What Felix keeps: an object that it finds broken counts as absent."""
+    for raw in raws:
+        with suppress(BrokenError):
+            yield read(raw)
