@@ -214,7 +214,9 @@ def _parsed_metadata(text: str) -> _Metadata:
 
 
 def _strings(stored: Mapping[str, object], key: str) -> dict[str, str]:
-    value = stored.get(key) or {}
+    value = stored.get(key)
+    if value is None:
+        return {}
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         raise ValueError(f"its {key} are no mapping of strings")
     return value

@@ -140,17 +140,21 @@ def _read_interfaces(document: Document) -> tuple[Interface, ...] | None:
         return None
 
 
+class _Members(list[tuple[str, object]]):
+    """The members of a JSON object, duplicates and all."""
+
+
 def _parse_interfaces(text: str) -> tuple[Interface, ...]:
     """The interfaces that *text* lists, in its order.
 
     Raises: ValueError, of which a JSON error and a PrefixError are kinds.
     """
     try:
-        pairs = json.loads(text, object_pairs_hook=list)
+        pairs = json.loads(text, object_pairs_hook=_Members)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
-        raise ValueError("it is no JSON object")
+    if not isinstance(pairs, _Members):
+        raise ValueError("it is no JSON object")  # noqa: TRY004 - a fault of the text
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
         raise ValueError("it names an interface twice")
