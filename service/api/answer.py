@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import orjson
 from flask import Response
-from werkzeug.wsgi import FileWrapper
 
 from service.api.body import JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from service.reports.document import Exporter, Report
 
 CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _MEMORY_LIMIT_BYTES: Final = 2**20
+_CHUNK_BYTES: Final = 2**16
 
 
 def json_answer(value: Mapping[str, object], status: int = 200) -> Response:
@@ -33,10 +33,17 @@ def report_answer(report: Report, exporter: Exporter) -> Response:
     exporter.write(report, file)
     length = file.tell()
     file.seek(0)
-    response = Response(FileWrapper(file), content_type=exporter.media_type)
+    response = Response(_chunks(file), content_type=exporter.media_type)
+    response.call_on_close(file.close)
     response.content_length = length
     name = f"nodeward-{report.run['id']}{exporter.suffix}"
     response.headers["Content-Disposition"] = f'inline; filename="{name}"'
     style = exporter.style_source or "'none'"
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.format(style=style)
     return response
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk

@@ -74,7 +74,6 @@ def create_app(context: Context) -> Flask:
         OPENAPI_VERSION="3.1.0",
     )
     app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = False
     app.extensions[EXTENSION] = context
     problem.install(app)
     for step in (_name_request, authenticate, refuse_repeated_parameters):

@@ -18,7 +18,7 @@ from service.audit.report import report as report_of
 from service.audit.run import Source
 from service.audit.run import audit as run_audit
 from service.cluster.manifests import load_texts
-from service.errors import ManifestError, SourceLocation
+from service.errors import ManifestError
 from service.reports.document import exporters
 from service.store.port import FindingFilter, Window
 from service.store.records import Manifest
@@ -98,9 +98,7 @@ def _manifests() -> tuple[Manifest, ...]:
     try:
         return (Manifest(_BODY, body.decode()),)
     except UnicodeDecodeError as error:
-        raise ManifestError(
-            f"byte {error.start} is not UTF-8", location=SourceLocation(_BODY)
-        ) from error
+        raise ManifestError(f"byte {error.start} of the body is not UTF-8") from error
 
 
 def _refuse_nothing_read(loaded: Loaded) -> None:

@@ -15,7 +15,7 @@ NAME_LIMIT: Final = 255
 MANIFESTS_LIMIT: Final = 1000
 PAGE_LIMIT: Final = 1_000_000
 PAGE_SIZE_LIMIT: Final = 500
-_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]*$"
+_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]*$(?!\n)"
 
 
 class Strict(Schema):
@@ -253,21 +253,25 @@ class FindingPage(Paged):
 
 
 class Exposure(Strict):
-    """Which sources reach a node port of a Service on a class of nodes that answer alike."""
+    """Which sources reach a port of a Service at one entry of nodes that answer alike."""
 
     service = _told(fields.String, "namespace/name")
-    port = _told(fields.Integer, "port of the Service")
-    node_port = _told(fields.Integer, "port of the nodes; 0 while not allocated")
+    port = _told(fields.String, "name of the Service's port, or its number")
+    node_port = _told(fields.String, "port of the nodes; the whole range while none is allocated")
     protocol = _told(fields.String, "TCP, UDP or SCTP")
     family = _told(fields.Integer, "4 or 6")
     nodes = _told(fields.List, "names of the nodes", cls_or_instance=fields.String())
+    interface = _told(fields.String, "interface by which packets enter; empty where not known")
     denied = _told(fields.List, "sources denied", cls_or_instance=fields.String())
     allowed = _told(fields.List, "sources allowed by a rule", cls_or_instance=fields.String())
     undecided = _told(fields.List, "sources that no rule decides", cls_or_instance=fields.String())
+    unknown_sources = _told(
+        fields.List, "sources of which it is not known", cls_or_instance=fields.String()
+    )
     gaps = _told(
         fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"
     )
-    rules = _told(fields.List, "what decided", cls_or_instance=fields.Dict())
+    rules = _told(fields.List, "what decided", cls_or_instance=fields.Nested(DecidingRule))
 
 
 class ExposurePage(Paged):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from service.reports.document import Finding, Report, Run
 
-_MARGIN = " " * 10
+_MARGIN = " " * 11
 
 
 def write(report: Report, stream: IO[bytes]) -> None:
@@ -35,7 +35,7 @@ def _finding_lines(finding: Finding) -> Iterator[str]:
     yield f"  {finding['message']}"
     for name, value in _facts(finding):
         first, *rest = value.splitlines() or [""]
-        yield f"  {name:<8}{first}"
+        yield f"  {name:<9}{first}"
         yield from (f"{_MARGIN}{line}" for line in rest)
     yield ""
 
@@ -76,7 +76,10 @@ def _printable(line: str) -> str:
     """*line* with control characters spelled out: a manifest must not steer a terminal."""
     if line.isprintable():
         return line
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line)
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in line
+    )
 
 
 EXPORTER = Exporter("text", "text/plain; charset=utf-8", ".txt", write)
