@@ -29,6 +29,7 @@ ALLOWED = {
     "types",
     "typing",
     "unicodedata",
+    "yaml",  # renders a fix as text
 }
 EFFECTS = {"open", "print", "input", "eval", "exec", "breakpoint", "__import__"}
 
