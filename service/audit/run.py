@@ -22,10 +22,11 @@ from service.settings import TABLE
 from service.store.records import AuditRun, Finding, InputFault
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
-    from service.checks.verdict import Json
+    from service.checks.settings import CheckSettings
+    from service.checks.verdict import Json, Verdict
     from service.cluster.manifests import Loaded
     from service.errors import InputError
     from service.settings import Settings
@@ -65,7 +66,7 @@ def audit(source: Source, settings: Settings, *, at: datetime, only: Collection[
     """
     chosen = _chosen(only)
     snapshot = source.loaded.snapshot
-    verdicts = judge(World.of(snapshot), check_settings(settings), frozenset(chosen))
+    verdicts = _verdicts(source.loaded, check_settings(settings), frozenset(chosen))
     found = [verdict for verdict in verdicts if verdict.result is not Result.PASS]
     tally = Counter(verdict.severity for verdict in found)
     run = AuditRun(
@@ -86,6 +87,21 @@ def audit(source: Source, settings: Settings, *, at: datetime, only: Collection[
     )
     findings = tuple(Finding(place, to_json(verdict)) for place, verdict in enumerate(found))
     return Audit(replace(run, id=_identity(run)), findings)
+
+
+def _verdicts(loaded: Loaded, settings: CheckSettings, chosen: frozenset[str]) -> Iterator[Verdict]:
+    """What the checks say of the manifests, and then what they would say once those are mended.
+
+    A manifest that no cluster would take hides all that is wrong with what it means.
+    """
+    told = set()
+    for verdict in judge(World.of(loaded.snapshot), settings, chosen):
+        told.add(verdict.fingerprint)
+        yield verdict
+    if loaded.mended is not None:
+        for verdict in judge(World.of(loaded.mended), settings, chosen):
+            if verdict.fingerprint not in told:
+                yield replace(verdict, message=f"once the manifests are mended: {verdict.message}")
 
 
 def recorded(settings: Settings) -> dict[str, Json]:

@@ -171,7 +171,7 @@ def _no_endpoint_known(
         check=ID,
         subject=subject,
         result=Result.FAIL if settings.unknown is Unknown.DENY else Result.WARN,
-        severity=Severity.MEDIUM,
+        severity=Severity.LOW,
         reason="endpoints-unknown",
         message=f"Where the API server is dialled is not known: {why}",
         advice="Set apiserver.endpoints, or give the EndpointSlice or the Nodes.",

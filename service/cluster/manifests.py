@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from service.cluster.yaml_docs import MAX_BYTES, YamlDocument, decoded_text, documents
 from service.errors import InputError, ManifestError, SourceLocation
+from service.model.blanks import spaced
 from service.model.decode import Skipped, decode_object
 from service.model.snapshot import Snapshot
 
@@ -29,13 +31,15 @@ class Loaded:
     """What manifests hold: the snapshot of all that could be read, and why the rest could not.
 
     ``documents`` counts objects, those of lists singly; ``skipped`` those of unread kinds by group/version
-    and kind.
+    and kind. ``mended`` is the snapshot that the author seems to have meant, None where that is no
+    other: indented with spaces, and with no ``spec`` under ``metadata``.
     """
 
     snapshot: Snapshot
     errors: tuple[InputError, ...] = ()
     files: int = 0
     documents: int = 0
+    mended: Snapshot | None = None
 
     @property
     def skipped(self) -> Mapping[str, int]:
@@ -83,15 +87,26 @@ def _files(path: str, errors: list[InputError]) -> Iterator[str]:
     yield from sorted(map(str, found))
 
 
+class _Reading(Enum):
+    """How a text is taken."""
+
+    AS_WRITTEN = "as written"
+    AS_MEANT = "as meant"
+    """With the blanks that pages put for spaces as spaces, and ``spec`` brought out of ``metadata``."""
+
+
 @dataclass(slots=True)
 class _Loading:
-    """A load under way."""
+    """A load under way. ``mistaken`` says that some text, as meant, is another than as written."""
 
+    reading: _Reading = _Reading.AS_WRITTEN
     decoded: list[Decoded[object]] = field(default_factory=list)
     errors: list[InputError] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    texts: list[tuple[str, str]] = field(default_factory=list)
     files: int = 0
     documents: int = 0
+    mistaken: bool = False
 
     def add_file(self, file: str, stdin: BinaryIO | None) -> None:
         """Take in one file, or standard input."""
@@ -111,6 +126,10 @@ class _Loading:
         except ManifestError as error:
             self.errors.append(error)
             return
+        self.texts.append((name, text))
+        self.mistaken = self.mistaken or spaced(text) != text
+        if self.reading is _Reading.AS_MEANT:
+            text = spaced(text)
         for document in documents(text, name):
             if isinstance(document, ManifestError):
                 self.errors.append(document)
@@ -119,8 +138,11 @@ class _Loading:
 
     def add_document(self, document: YamlDocument) -> None:
         """Take in one document: an object, or a list of them."""
-        for pointer, value in _objects(document.value):
+        for pointer, written in _objects(document.value):
             self.documents += 1
+            meant = _upright(written)
+            self.mistaken = self.mistaken or meant is not written
+            value = meant if self.reading is _Reading.AS_MEANT else written
             try:
                 result = decode_object(
                     value, document.at(pointer), lambda part, base=pointer: document.at(base + part)
@@ -138,7 +160,25 @@ class _Loading:
     def loaded(self) -> Loaded:
         """The result."""
         snapshot = Snapshot.of(self.decoded, skipped=self.skipped)
-        return Loaded(snapshot, tuple(self.errors), self.files, self.documents)
+        mended = self._as_meant() if self.mistaken else None
+        return Loaded(snapshot, tuple(self.errors), self.files, self.documents, mended)
+
+    def _as_meant(self) -> Snapshot:
+        meant = _Loading(_Reading.AS_MEANT)
+        for name, text in self.texts:
+            meant.add_stream(text, name)
+        return Snapshot.of(meant.decoded, skipped=meant.skipped)
+
+
+def _upright(value: object) -> object:
+    """The object with a ``spec`` that stands under ``metadata`` beside it; the same one otherwise."""
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(metadata, dict) or "spec" in value:
+        return value
+    if not isinstance(metadata.get("spec"), dict):
+        return value
+    outer = {name: one for name, one in metadata.items() if name != "spec"}
+    return {**value, "metadata": outer, "spec": metadata["spec"]}
 
 
 def _objects(value: object) -> Iterable[tuple[str, object]]:

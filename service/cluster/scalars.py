@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
-STR = "tag:yaml.org,2002:str"
-INT = "tag:yaml.org,2002:int"
-FLOAT = "tag:yaml.org,2002:float"
-BOOL = "tag:yaml.org,2002:bool"
-NULL = "tag:yaml.org,2002:null"
-MERGE = "tag:yaml.org,2002:merge"
+_STANDARD = "tag:yaml.org,2002:"
+STR = f"{_STANDARD}str"
+INT = f"{_STANDARD}int"
+FLOAT = f"{_STANDARD}float"
+BOOL = f"{_STANDARD}bool"
+NULL = f"{_STANDARD}null"
+MERGE = f"{_STANDARD}merge"
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {
@@ -56,7 +57,7 @@ def scalar_value(tag: str, text: str) -> object:
         return _integer(text)
     if tag == FLOAT and _FLOAT.fullmatch(text):
         return float(text)
-    raise ValueError(f"{text[:64]!r} is no {tag.rpartition(':')[2]}")
+    raise ValueError(f"{text[:64]!r} is no {tag.removeprefix(_STANDARD)}")
 
 
 def _integer(text: str) -> int:

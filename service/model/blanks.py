@@ -32,6 +32,13 @@ def visible(text: str) -> str:
     return "".join(f"<{_code(char)}>" if _misleads(char) else char for char in text)
 
 
+def spaced(text: str) -> str:
+    """*text* with every space that is not the ASCII one as that: what its author saw. Same length."""
+    if text.isascii():
+        return text
+    return "".join(" " if unicodedata.category(char) == "Zs" else char for char in text)
+
+
 def _misleads(char: str) -> bool:
     """Whether *char* is a space other than the ASCII one, a format or a control character."""
     return not char.isascii() and unicodedata.category(char) in {"Zs", "Zl", "Zp", "Cf", "Cc"}

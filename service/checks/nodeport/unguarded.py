@@ -77,6 +77,8 @@ class _Told:
         """The harm, by its reason."""
         if not self.judge.nodes():
             yield self._nowhere()
+            if idle_policies(self.judge.world):
+                yield self._idle()
             return
         groups: defaultdict[str, list[tuple[Exposed, Diagnosis]]] = defaultdict(list)
         for one in self.ways:
