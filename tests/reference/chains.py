@@ -59,7 +59,7 @@ class Chain:
             self.host.name,
             self.hook,
             self.direction,
-            "allow" if ruling.allows else "deny",
+            ruling.action.lower(),
             self.endpoint.name,
             ruling.tier,
             ruling.policy,

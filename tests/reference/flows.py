@@ -48,11 +48,18 @@ def _origin(flow: Raw, destination: Address, world: World) -> tuple[Host, str | 
     if "ip" in sender:
         return *_entry(flow, destination, world), ip_address(sender["ip"])
     pod = _known(world.pods, sender["pod"]) if "pod" in sender else None
-    host = _known(world.hosts, pod["spec"]["nodeName"] if pod else sender["node"])
+    host = _known(world.hosts, pod["spec"].get("nodeName", "") if pod else sender["node"])
     if pod is None or is_host_networked(pod):
         return host, None, host.source_towards(destination)
     source = _of_family(pod_addresses(pod), [destination.version])
-    return host, host.route(source), source
+    return host, _interface_of(source, host), source
+
+
+def _interface_of(pod: Address, host: Host) -> str:
+    found = host.pod_with(pod)
+    if found is None:
+        raise UndecidedError(f"{pod} is no running pod's address")
+    return found.interface
 
 
 def _entry(flow: Raw, destination: Address, world: World) -> tuple[Host, str]:

@@ -77,11 +77,15 @@ class Policy:
     tier: str
     order: float
     selector: sel.Tree
-    types: frozenset[str]
+    directions: frozenset[str]
     rules: Mapping[str, tuple[Rule, ...]]
     category: Category
     forward: bool
     staged: bool
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
     @property
     def tie_break(self) -> str:
@@ -102,7 +106,7 @@ def policy(raw: Raw) -> Policy:
         tier=spec.get("tier") or "default",
         order=INFINITE if spec.get("order") is None else float(spec["order"]),
         selector=_applies_to(spec, namespace),
-        types=frozenset(spec.get("types") or ("Ingress", "Egress")),
+        directions=frozenset(map(str.lower, spec.get("types") or ("ingress", "egress"))),
         rules={
             "ingress": _rules(spec.get("ingress"), namespace),
             "egress": _rules(spec.get("egress"), namespace),

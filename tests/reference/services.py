@@ -132,32 +132,32 @@ class Services:
         """The CNI's port mapping; a host-networked pod listens itself and needs none."""
         if not host.owns(packet.dst):
             return None
-        for pod in self._pods:
-            if (
-                is_host_networked(pod)
-                or not is_running(pod)
-                or pod["spec"].get("nodeName") != host.name
-            ):
-                continue
-            for address in pod_addresses(pod):
-                for port in _container_ports(pod):
-                    if address.version == packet.family and _is_host_port(port, packet):
-                        backend = Backend(address, port["containerPort"], host.name)
-                        return Translation((backend,), masquerades=False)
-        return None
+        backends = (
+            Backend(address, port["containerPort"], host.name)
+            for pod in self._pods
+            if is_running(pod) and not is_host_networked(pod)
+            if pod["spec"].get("nodeName") == host.name
+            for address in pod_addresses(pod)
+            if address.version == packet.family
+            for port in _container_ports(pod)
+            if _is_host_port(port, packet)
+        )
+        found = next(backends, None)
+        return Translation((found,), masquerades=False) if found else None
 
 
 def _hits(service: Raw, port: Raw, packet: Packet, host: Host) -> Iterator[Frontend]:
+    """Node ports answer on every address of the node but loopback (kube-proxy in nftables mode)."""
     spec = service["spec"]
     if packet.dst_port == port["port"]:
         for kind, texts in _addresses(service).items():
             if str(packet.dst) in map(_canonical, texts):
                 ranges = spec.get("loadBalancerSourceRanges") if kind == "loadBalancer" else ()
                 yield Frontend(service, port, kind != "clusterIP", tuple(ranges or ()))
-    if port.get("nodePort") == packet.dst_port and host.owns(packet.dst):
-        families = spec.get("ipFamilies") or [f"IPv{packet.family}"]
-        if f"IPv{packet.family}" in families:
-            yield Frontend(service, port, is_external=True)
+    families = spec.get("ipFamilies") or [f"IPv{packet.family}"]
+    is_open = port.get("nodePort") == packet.dst_port and f"IPv{packet.family}" in families
+    if is_open and host.owns(packet.dst) and not packet.dst.is_loopback:
+        yield Frontend(service, port, is_external=True)
 
 
 def _addresses(service: Raw) -> dict[str, list[str]]:

@@ -27,7 +27,7 @@ class Tier:
 class Ruling:
     """What tiers or profiles say of a packet, and by which rule."""
 
-    allows: bool
+    action: str
     reason: str
     tier: str = ""
     policy: str = ""
@@ -57,10 +57,6 @@ def in_tiers(policies: Iterable[Policy], tiers: list[Raw]) -> tuple[Tier, ...]:
     )
 
 
-def selecting(policies: Iterable[Policy], endpoint: Endpoint) -> list[Policy]:
-    return [policy for policy in policies if sel.matches(policy.selector, endpoint.labels)]
-
-
 def judge(
     tiers: tuple[Tier, ...], direction: str, matches: Callable[[Rule], bool]
 ) -> Ruling | None:
@@ -69,34 +65,25 @@ def judge(
     `matches` tells of a rule whether it matches the packet.
     """
     for tier in tiers:
-        policies = [one for one in tier.policies if direction.capitalize() in one.types]
-        live = [one for one in policies if not one.staged]
+        live = [one for one in tier.policies if direction in one.directions and not one.staged]
         if not live:
             continue
-        found = _first_decision(tier, live, direction, matches)
+        found = _first_match(tier, live, direction, matches)
         if found is None and tier.denies_at_end:
-            return Ruling(allows=False, reason="end-of-tier", tier=tier.name)
+            return Ruling("Deny", "end-of-tier", tier.name)
         if found is not None and found.action != "Pass":
-            return found.ruling
+            return found
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    action: str
-    ruling: Ruling
-
-
-def _first_decision(
+def _first_match(
     tier: Tier, policies: list[Policy], direction: str, matches: Callable[[Rule], bool]
-) -> _Decision | None:
-    """The first rule that matches and does not merely log."""
+) -> Ruling | None:
+    """The ruling of the first rule that matches and does not merely log."""
     for policy in policies:
         for rule in policy.rules[direction]:
             if rule.action != "Log" and matches(rule):
-                name = f"{policy.namespace}/{policy.name}" if policy.namespace else policy.name
-                ruling = Ruling(rule.action == "Allow", "rule", tier.name, name, rule.index)
-                return _Decision(rule.action, ruling)
+                return Ruling(rule.action, "rule", tier.name, policy.full_name, rule.index)
     return None
 
 
@@ -104,10 +91,10 @@ def judge_profiles(names: Iterable[str], known: Mapping[str, Profile]) -> Ruling
     """The first profile that decides; one that does not exist drops, as does the end."""
     for name in names:
         if name not in known:
-            return Ruling(allows=False, reason="profile", policy=name)
+            return Ruling("Deny", "profile", policy=name)
         if known[name].allows:
-            return Ruling(allows=True, reason="profile", policy=name)
-    return Ruling(allows=False, reason="profile")
+            return Ruling("Allow", "profile", policy=name)
+    return Ruling("Deny", "profile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +109,7 @@ class Attached:
 
 def attach(endpoint: Endpoint, policies: list[Policy], tiers: list[Raw]) -> Attached:
     """The lists of an endpoint; those of a workload but the normal one stay unused."""
-    mine = selecting(policies, endpoint)
+    mine = [policy for policy in policies if sel.matches(policy.selector, endpoint.labels)]
 
     def of(category: Category) -> list[Policy]:
         return [policy for policy in mine if policy.category is category]

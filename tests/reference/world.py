@@ -58,7 +58,7 @@ class World:
             self.of_kind("Service"),
             self.of_kind("EndpointSlice"),
             self.of_kind("Pod"),
-            [net for node in self.of_kind("Node") for net in node["spec"].get("podCIDRs") or ()],
+            self._pod_nets(),
         )
 
     def of_kind(self, kind: str) -> list[Raw]:
@@ -115,6 +115,12 @@ class World:
                 if device and pod.node != node["metadata"]["name"]:
                     found[address] = device
         return found
+
+    def _pod_nets(self) -> list[str]:
+        """What kube-proxy most likely takes for the pods' networks; it is told that elsewhere."""
+        specs = [node.get("spec") or {} for node in self.of_kind("Node")]
+        nets = [net for spec in specs for net in spec.get("podCIDRs") or ()]
+        return nets or [pool["cidr"] for pool in self.overlay.pools]
 
     def host_with(self, address: Address) -> Host | None:
         """The node that carries the address, or runs the pod that has it."""
