@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
-SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "bar", "namespace": "shop"}}
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "bar", "namespace": "shop"},
+    "spec": {
+        "type": "ClusterIP",
+        "clusterIP": "10.96.0.7",
+        "ports": [{"port": 80, "protocol": "TCP", "targetPort": 8080}],
+    },
+}
 
 
 def make_review(**request: object) -> dict[str, object]:

@@ -30,6 +30,14 @@ _STATUS = {
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """Answers what never became a request of the app: broken HTTP, headers over the limits."""
 
+    def handle_quit(self, signal: int, frame: object) -> None:
+        """End in order, as on SIGTERM.
+
+        gunicorn's own way closes the thread pool inside the signal handler, which waits for ever if
+        the signal met the main thread while it held the pool's lock.
+        """
+        self.handle_exit(signal, frame)
+
     def handle_error(
         self, _request: object, client: socket.socket, address: tuple[str, int], error: Exception
     ) -> None:

@@ -105,7 +105,7 @@ class Worlds:
 
 
 def read_world(paths: Sequence[str]) -> World:
-    """The world of the manifests at *paths*.
+    """The world of the manifests at *paths*; its revision is their digest.
 
     A document that cannot be read may be the policy that guards a port, so that one of them is
     enough to refuse the lot.
@@ -116,7 +116,7 @@ def read_world(paths: Sequence[str]) -> World:
     if loaded.errors:
         more = f" (and {len(loaded.errors) - 1} more errors)" if len(loaded.errors) > 1 else ""
         raise SourceError(f"{loaded.errors[0]}{more}")
-    return World.of(loaded.snapshot)
+    return World.of(replace(loaded.snapshot, revision=loaded.snapshot.digest))
 
 
 def listing(paths: Sequence[str]) -> Listing:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from certs.renewal import Action
+
+if TYPE_CHECKING:
+    from certs.folder import Folder
 
 STATE_FOLDER = Path(".nodeward")
 """Where development certificates, tokens and stores live; never tracked."""
@@ -71,6 +75,22 @@ def issue(path: Path, hosts: tuple[str, ...], *, output: str, replacement: str) 
         click.echo(folder.ca_bundle())
     else:
         click.echo(folder.server_certificate)
+
+
+def development_certificates() -> Folder:
+    """The certificates of this checkout, for loopback; made or renewed where they are due.
+
+    Raises: CertificateError.
+    """
+    from datetime import UTC, datetime
+
+    from certs.folder import DEFAULT_HOSTS, Folder
+    from certs.folder import issue as issue_due
+
+    STATE_FOLDER.mkdir(mode=0o700, exist_ok=True)
+    folder = Folder(CERTIFICATES)
+    issue_due(folder, DEFAULT_HOSTS, datetime.now(UTC))
+    return folder
 
 
 _TOLD = {

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.certs import CERTIFICATES
+from service.cli.certs import development_certificates
 
-if TYPE_CHECKING:
-    from certs.folder import Folder
-
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _MANIFESTS = click.Path(exists=True)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -84,24 +81,14 @@ def _pair(certificate: Path | None, key: Path | None, *, host: str) -> tuple[Pat
     Raises: click.UsageError, CertificateError.
     """
     if certificate is None and key is None:
-        folder = _development_certificates(host)
+        if host not in _LOOPBACK:
+            raise click.UsageError(f"a certificate for {host} is needed: --tls-cert and --tls-key")
+        folder = development_certificates()
         return folder.server_certificate, folder.server_key
     if certificate is None or key is None:
         raise click.UsageError("--tls-cert and --tls-key belong together")
     _check_pair(certificate, key)
     return certificate, key
-
-
-def _development_certificates(host: str) -> Folder:
-    from datetime import UTC, datetime
-
-    from certs.folder import DEFAULT_HOSTS, Folder, issue
-
-    if host not in DEFAULT_HOSTS:
-        raise click.UsageError(f"a certificate for {host} is needed: --tls-cert and --tls-key")
-    folder = Folder(CERTIFICATES)
-    issue(folder, DEFAULT_HOSTS, datetime.now(UTC))
-    return folder
 
 
 def _check_pair(certificate: Path, key: Path) -> None:

@@ -29,8 +29,8 @@ status: {addresses: [{type: InternalIP, address: 192.168.0.10}]}
 NODE_PORT = SERVICE | {
     "spec": {
         "type": "NodePort",
-        "ports": [{"port": 80, "protocol": "TCP", "nodePort": 30010}],
         "clusterIP": "10.96.0.7",
+        "ports": [{"port": 80, "protocol": "TCP", "targetPort": 8080, "nodePort": 30010}],
     }
 }
 THREADS = 8
