@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.checks.nodeport.guard import endpoint_at, policeable
+from service.checks.nodeport.guard import policeable
 from service.errors import SelectorError
 from service.model.kinds.global_network_policy import GlobalNetworkPolicy
 from service.model.kinds.host_endpoint import HostEndpoint
@@ -199,7 +199,7 @@ def _broad(rule: PolicyRule) -> bool:
 
 
 def _discarded(world: World, entry: Entry) -> Diagnosis | None:
-    endpoint = endpoint_at(world, entry)
+    endpoint = entry.gate.named or entry.gate.wildcard
     for one in world.snapshot.problems():
         gnp = one.obj
         if one.in_effect or not isinstance(gnp, GlobalNetworkPolicy):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from service.model.selector import parse
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
+from service.net.prefixes import addresses_in
 from service.policy.cause import Decision, Direction, Hook, Reason
 from service.policy.entries import Entry, entries, families
 from service.policy.partition import Part, Partition
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from service.checks.settings import CheckSettings
-    from service.model.kinds.host_endpoint import HostEndpoint
-    from service.net.prefixes import Family, Prefix
+    from service.net.prefixes import Family
     from service.policy.cause import Cause
     from service.policy.convert import PolicyRule
     from service.policy.hooks import Chain
@@ -111,7 +111,7 @@ class Judge:
         found = entries(self.world, node, family)
         if not self.settings.node_port_addresses:
             return found
-        answering = prefix_ranges(self.settings.node_port_addresses, family)
+        answering = addresses_in(self.settings.node_port_addresses, family)
         opened = (replace(entry, addresses=entry.addresses & answering) for entry in found)
         return tuple(entry for entry in opened if entry.addresses)
 
@@ -140,14 +140,15 @@ class Judge:
         )
         decided = (part for part in partition.of(Decision.ALLOW) if part not in allow_all)
         undecided = _as_undecided(partition, allow_all).bounds(Decision.UNDECIDED)
-        spared = union(family, (part.space for part in partition.spared))
-        ranges = prefix_ranges(self.settings.trusted, family)
+        spared = Bounds.union_all(family, (part.space for part in partition.spared))
+        ranges = addresses_in(self.settings.trusted, family)
         trusted = Bounds.exact(HeaderSpace.box(family, {Field.SRC: ranges}))
         return Guarding(
             entry,
             partition,
             harm=undecided - spared - trusted,
-            let_through=union(family, (part.space for part in decided)) | (undecided & spared),
+            let_through=Bounds.union_all(family, (part.space for part in decided))
+            | (undecided & spared),
             allow_all=allow_all,
         )
 
@@ -159,11 +160,6 @@ def _as_undecided(partition: Partition, parts: tuple[Part, ...]) -> Partition:
         for part in partition.parts
     )
     return replace(partition, parts=tuple(counted))
-
-
-def prefix_ranges(prefixes: Iterable[Prefix], family: Family) -> IntervalSet:
-    """The addresses of one family in *prefixes*."""
-    return IntervalSet.of(*((one.lo, one.hi) for one in prefixes if one.family is family))
 
 
 def policeable(world: World, node: str) -> bool:
@@ -184,15 +180,6 @@ def _tests_destination(chain: Chain) -> bool:
         for tier in chain.tiers
         for policy in tier.policies
         for rule in policy.rules(chain.direction)
-    )
-
-
-def union(family: Family, spaces: Iterable[Bounds]) -> Bounds:
-    """The bounds of the union of *spaces*; nothing of none."""
-    every = tuple(spaces)
-    return Bounds(
-        HeaderSpace.union_all(family, (one.must for one in every)),
-        HeaderSpace.union_all(family, (one.may for one in every)),
     )
 
 
@@ -247,8 +234,3 @@ def bounds_port(rule: PolicyRule) -> bool:
         return True
     bounded = IntervalSet.of(*((port.lo, port.hi) for port in ports))
     return bool(_ALL_PORTS - bounded)
-
-
-def endpoint_at(world: World, entry: Entry) -> HostEndpoint | None:
-    """The endpoint whose preDNAT policies count at *entry*; None where none governs."""
-    return entry.gate.endpoint(world, Hook.PRE_DNAT)
