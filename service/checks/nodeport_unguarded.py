@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, cast
 
 from service.checks.contract import Check, Transition
-from service.checks.nodeport.guard import Judge, Served, union
+from service.checks.nodeport.guard import Judge, Served
 from service.checks.nodeport.openings import Opening, all_openings, openings
 from service.checks.nodeport.remedy import remedies
 from service.checks.nodeport.unguarded import Exposed, Question, verdicts
@@ -86,7 +86,7 @@ def _review_service(old: Judge, new: Judge, ref: ObjectRef) -> Iterator[Verdict]
                 if one.allocated and family in opening_families(old, one)
             )
             question = Question(opening, family)
-            found = _exposed(new, question, union(family, taken))
+            found = _exposed(new, question, Bounds.union_all(family, taken))
             yield from verdicts(new, question, found)
 
 
@@ -103,12 +103,14 @@ def _review_guards(old: Judge, new: Judge) -> Iterator[Verdict]:
     """
     comparison = _Comparison(old, new)
     for family, questions in _questions(new).items():
-        every = union(family, (question.packets for question in questions))
+        every = Bounds.union_all(family, (question.packets for question in questions))
         touched = [
             (nodes, tuple(comparison.exposed(nodes, every))) for nodes in _touched(old, new, family)
         ]
-        fresh = union(family, (one.fresh for _, found in touched for one in found)).may
-        harm = union(family, (one.guarding.harm for _, found in touched for one in found)).may
+        fresh = Bounds.union_all(family, (one.fresh for _, found in touched for one in found)).may
+        harm = Bounds.union_all(
+            family, (one.guarding.harm for _, found in touched for one in found)
+        ).may
         worse = [one for one in questions if one.packets.may & fresh]
         as_bad = (one for one in questions if one.packets.may & (harm - fresh))
         for question in (*worse, *islice(as_bad, _OLD_FAULTS_TOLD)):
@@ -154,7 +156,7 @@ class _Comparison:
         before = (
             self.old.guarding(entry, live).harm for entry in self.old.ways_in(nodes[0], family)
         )
-        was_open = union(family, before)
+        was_open = Bounds.union_all(family, before)
         for entry in self.new.ways_in(nodes[0], family):
             guarding = self.new.guarding(entry, live)
             yield Exposed(nodes, guarding, fresh=guarding.harm - was_open)

@@ -218,6 +218,15 @@ class Bounds:
         """The bounds of a set that is known."""
         return cls(space, space)
 
+    @classmethod
+    def union_all(cls, family: Family, spaces: Iterable[Bounds]) -> Self:
+        """The bounds of the union of *spaces*; of nothing for none."""
+        every = tuple(spaces)
+        return cls(
+            HeaderSpace.union_all(family, (one.must for one in every)),
+            HeaderSpace.union_all(family, (one.may for one in every)),
+        )
+
     @property
     def is_exact(self) -> bool:
         """Whether only one set lies between the bounds."""

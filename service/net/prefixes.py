@@ -10,10 +10,10 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from service.net.intervals import IntervalSet
 
-    from service.net.intervals import IntervalSet
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _MAPPED_PREFIX = 0xFFFF
 _GROUPS = 8
@@ -134,6 +134,11 @@ def format_ip(family: Family, address: int) -> str:
 def cidrs(family: Family, addresses: IntervalSet) -> list[str]:
     """The fewest CIDRs that together are exactly *addresses*, ascending."""
     return [str(prefix) for lo, hi in addresses for prefix in _cover(family, lo, hi)]
+
+
+def addresses_in(prefixes: Iterable[Prefix], family: Family) -> IntervalSet:
+    """The addresses of one family in *prefixes*."""
+    return IntervalSet.of(*((one.lo, one.hi) for one in prefixes if one.family is family))
 
 
 def _complaint(text: str, reason: str) -> str:

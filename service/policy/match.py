@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from service.net.flow import PORT_PROTOCOLS, PROTOCOL_NUMBERS
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
-from service.net.prefixes import Family
+from service.net.prefixes import Family, addresses_in
 from service.policy.addresses import AddressBounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from service.model.rule import Icmp, Port, ServiceMatch
-    from service.net.prefixes import Prefix
     from service.policy.addresses import AddressBook, PortTriple
     from service.policy.convert import Entity, PolicyRule
 
@@ -107,8 +106,8 @@ class Matcher:
 
     def _addresses(self, entity: Entity, family: Family) -> AddressBounds:
         everything = IntervalSet.of((0, family.max_address))
-        nets = _of_family(entity.rule.nets, family) if entity.rule.nets else everything
-        nets = nets - _of_family(entity.rule.not_nets, family)
+        nets = addresses_in(entity.rule.nets, family) if entity.rule.nets else everything
+        nets = nets - addresses_in(entity.rule.not_nets, family)
         if entity.positive is not None:
             chosen = self._book.selected(entity.positive, family)
             return AddressBounds(nets & chosen.must, nets & chosen.may, chosen.unknown)
@@ -168,10 +167,6 @@ def applies_to_family(rule: PolicyRule, family: Family) -> bool:
         if any(net.family is family and net.length == 0 for net in entity.not_nets):
             return False
     return True
-
-
-def _of_family(nets: Iterable[Prefix], family: Family) -> IntervalSet:
-    return IntervalSet.of(*((net.lo, net.hi) for net in nets if net.family is family))
 
 
 def _headers(rule: PolicyRule, family: Family) -> HeaderSpace:

@@ -12,12 +12,11 @@ from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING, cast
 
-from service.checks.nodeport.guard import prefix_ranges, union
 from service.model.kinds.endpoint_slice import EndpointSlice
 from service.net.flow import PROTOCOL_NUMBERS
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
-from service.net.prefixes import Family, format_ip
+from service.net.prefixes import Family, addresses_in, format_ip
 from service.policy.cause import Decision, Direction, Hook
 from service.policy.entries import entries, known_addresses
 from service.policy.gates import Gate
@@ -97,7 +96,9 @@ def api_endpoints(world: World, settings: CheckSettings) -> tuple[ApiEndpoint, .
     owners = address_owners(world)
     found = set(settings.apiserver_endpoints)
     for one in world.snapshot.all(EndpointSlice).values():
-        if one.service == "kubernetes" and one.meta.ref.namespace == "default":
+        # The API server names its slice as its Service, and labels it so; either tells.
+        names = {one.service, one.meta.ref.name}
+        if one.meta.ref.namespace == "default" and "kubernetes" in names:
             found |= {
                 (address, port.port)
                 for port in one.ports
@@ -135,7 +136,7 @@ def outside(world: World, family: Family) -> IntervalSet:
     """The addresses that are no node's and in no pod CIDR that a Node names."""
     hosts = [value for one, value in address_owners(world) if one is family]
     pods = (cidr for node in world.nodes.values() for cidr in node.pod_cidrs)
-    inside = IntervalSet.of(*((one, one) for one in hosts)) | prefix_ranges(pods, family)
+    inside = IntervalSet.of(*((one, one) for one in hosts)) | addresses_in(pods, family)
     return inside.complement(0, family.max_address)
 
 
@@ -166,8 +167,8 @@ def _from_nodes(world: World, endpoint: ApiEndpoint) -> Passage:
         passages.append(_over_loopback(world, endpoint))
     family = endpoint.family
     return Passage(
-        union(family, (one.live for one in passages)),
-        union(family, (one.denied for one in passages)),
+        Bounds.union_all(family, (one.live for one in passages)),
+        Bounds.union_all(family, (one.denied for one in passages)),
         tuple(part for one in passages for part in one.parts),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.checks.nodeport.guard import union
 from service.model.kinds.host_endpoint import HostEndpoint
 from service.model.selector import AbsentLabels
 from service.net.headerspace import Bounds, HeaderSpace
@@ -74,4 +73,4 @@ def _denied(world: World, chain: Chain, live: HeaderSpace) -> HeaderSpace:
         chain, Bounds.exact(live), matcher=world.matcher, namespaces=world.namespaces
     )
     by_rule = (one for one in partition.of(Decision.DENY) if one.cause.reason is Reason.RULE)
-    return union(live.family, (one.space for one in by_rule)).may
+    return Bounds.union_all(live.family, (one.space for one in by_rule)).may

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.checks.nodeport.guard import bounds_source, prefix_ranges, rule_of
+from service.checks.nodeport.guard import bounds_source, rule_of
 from service.checks.verdict import Result, Severity
 from service.model.rule import Action
 from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
-from service.net.prefixes import cidrs
+from service.net.prefixes import addresses_in, cidrs
 from service.policy.cause import Decision, Direction, Hook
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _not_permitted(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
     if not permitted:
         return
     family = guarding.entry.family
-    expected = prefix_ranges((*permitted, *judge.settings.trusted), family)
+    expected = addresses_in((*permitted, *judge.settings.trusted), family)
     beyond = guarding.let_through.must - HeaderSpace.box(family, {Field.SRC: expected})
     if beyond:
         yield Intent(
@@ -99,7 +99,7 @@ def _from_everywhere(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
 
 def _behind_proxies(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
     family = guarding.entry.family
-    proxies = prefix_ranges(judge.settings.proxies, family)
+    proxies = addresses_in(judge.settings.proxies, family)
     from_them = guarding.let_through.may.restrict(Field.SRC, proxies)
     if from_them:
         yield Intent(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.checks.nodeport.diagnosis import Diagnosis, diagnose, idle_policies, idle_text
-from service.checks.nodeport.guard import union
 from service.checks.nodeport.intent import intents
 from service.checks.nodeport.openings import ranges_text
 from service.checks.settings import Unknown
@@ -97,7 +96,7 @@ class _Told:
         exposed = [one for one, _ in group]
         diagnosis = group[0][1]
         result, aside = self._result(exposed)
-        harm = union(self.family, (one.guarding.harm for one in exposed))
+        harm = Bounds.union_all(self.family, (one.guarding.harm for one in exposed))
         nodes = _names(exposed)
         shown = next((one for one in exposed if one.fresh.must), exposed[0])
         proof = shown.fresh.must or shown.guarding.harm.must or shown.guarding.harm.may
