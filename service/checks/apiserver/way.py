@@ -88,9 +88,13 @@ class Way:
             )
             return f"{'node' if len(names) == 1 else 'nodes'} {some(names)}"
         what = "operators" if self.who is Who.OPERATORS else "outside sources"
-        if sources == self.passage.live.may.project(Field.SRC):
+        meant = cidrs(self.endpoint.family, sources)
+        others = cidrs(self.endpoint.family, self.passage.live.may.project(Field.SRC) - sources)
+        if not others:
             return f"all {what}"
-        return f"{what} ({some(cidrs(self.endpoint.family, sources))})"
+        if len(others) < len(meant):
+            return f"{what} other than {some(others)}"
+        return f"{what} ({some(meant)})"
 
 
 def _is_rule_of(part: Part, ref: ObjectRef) -> bool:
