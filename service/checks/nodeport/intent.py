@@ -43,7 +43,7 @@ def intents(judge: Judge, guarding: Guarding, opening: Opening) -> Iterator[Inte
     let_through = guarding.let_through.may
     if let_through:
         yield from _not_permitted(judge, guarding)
-        yield from _from_everywhere(judge, guarding)
+        yield from _from_everywhere(judge, guarding, opening)
         yield from _behind_proxies(judge, guarding)
     yield from _shadowed(judge, guarding, opening)
 
@@ -67,14 +67,14 @@ def _not_permitted(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
         )
 
 
-def _from_everywhere(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
+def _from_everywhere(judge: Judge, guarding: Guarding, opening: Opening) -> Iterator[Intent]:
     """An Allow without any bound on its source; a later deny that it hides is the likelier intent."""
     for part in _decided(guarding):
         rule = rule_of(judge.world, part.cause)
         if rule is None or bounds_source(rule):
             continue
         space = part.space.may
-        hidden = _later_deny(judge, guarding, part)
+        hidden = _later_deny(judge, guarding, part=part, opening=opening)
         if hidden is not None:
             yield Intent(
                 "shadowed-by-order",
@@ -144,16 +144,23 @@ def _names(rule: PolicyRule, opening: Opening) -> bool:
     return rule.rule.protocol == opening.protocol and bool(ports) and opening.ports <= named
 
 
-def _later_deny(judge: Judge, guarding: Guarding, part: Part) -> str | None:
-    """The deny rule after *part*'s that would take packets of it, were it asked first."""
+def _later_deny(judge: Judge, guarding: Guarding, *, part: Part, opening: Opening) -> str | None:
+    """The deny rule after *part*'s that was written for packets of it, and would take them if first."""
     seen = False
     for policy, rule in _rules(judge, guarding):
-        if seen and rule.rule.action is Action.DENY:
+        if seen and rule.rule.action is Action.DENY and _is_specific(rule, opening):
             match = judge.world.matcher.match(rule, guarding.entry.family)
             if match.space.must & part.space.may:
                 return f"the deny of {policy.meta.ref.name} (rule {rule.index})"
         seen = seen or (policy.meta.ref, rule.index) == (part.cause.policy, part.cause.rule)
     return None
+
+
+def _is_specific(rule: PolicyRule, opening: Opening) -> bool:
+    """Whether a deny is for certain sources or for this port alone; one for the rest expects exceptions."""
+    ports = rule.rule.destination.ports
+    named = IntervalSet.of(*((one.lo, one.hi) for one in ports if not one.name))
+    return bounds_source(rule) or (bool(ports) and named <= opening.ports)
 
 
 def _rules(judge: Judge, guarding: Guarding) -> Iterator[tuple[Policy, PolicyRule]]:
