@@ -267,6 +267,22 @@ def load() -> Settings:
     return Settings(**values)
 
 
+def of_file(path: Path) -> Settings:
+    """The settings that a file gives by itself, whatever the environment says.
+
+    Raises: SettingsError.
+    """
+    written = _read_file(path)
+    values = {}
+    for row in TABLE:
+        try:
+            values[row.attribute] = row.parse(written.get(row.name, row.default))
+        except ValueError as error:
+            detail = f"{row.name}: {error}"
+            raise SettingsError(detail, location=SourceLocation(str(path))) from error
+    return Settings(**values)
+
+
 def _parse(text: str, *, row: Setting[T]) -> T:
     try:
         return row.parse(text)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from marshmallow import RAISE, Schema, fields, validate
 
 from service.checks.verdict import Result, Severity
+from service.reports.document import exporters
 
 NAME_LIMIT: Final = 255
 MANIFESTS_LIMIT: Final = 1000
@@ -92,9 +93,8 @@ class ReportQuery(Strict):
 
     format = _asked(
         fields.String,
-        "`csv`, `html`, `json` or `text`; left out, the Accept header decides",
-        load_default="",
-        validate=_SHORT,
+        "left out, the Accept header decides",
+        validate=validate.OneOf([*exporters()]),
     )
 
 
@@ -309,6 +309,7 @@ class Trace(Strict):
 
     flow = _told(fields.Dict, "the flow as it was understood")
     disposition = _told(fields.String, "allowed, denied or unknown")
+    at_host = _told(fields.String, "the same by the hosts' own hooks, whatever pods' policies say")
     stages = _told(fields.List, "the hooks", cls_or_instance=fields.Nested(Stage))
     gaps = _told(
         fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"

@@ -34,9 +34,7 @@ class Gate:
         if hook is Hook.UNTRACKED:
             return self.named
         if hook is Hook.PRE_DNAT and self.named is not None:
-            if world.resolve(self.named, hook, Direction.INGRESS):
-                return self.named
-            return self.wildcard
+            return self.named if world.has_prednat(self.named) else self.wildcard
         return self.named or self.wildcard
 
     def guard(self, world: World, live: Bounds) -> Partition:

@@ -277,10 +277,10 @@ class Walk:
             note = "; ".join(_possibility(part) for part in parts)
             return replace(blank, verdict=Verdict.UNKNOWN, note=note)
         verdict = _VERDICTS[possible[0]]
-        if len({part.cause for part in parts}) > 1:
+        if verdict is not Verdict.UNDECIDED and len({part.cause for part in parts}) > 1:
             note = "whichever of these decides: " + "; ".join(str(part.cause) for part in parts)
             return replace(blank, verdict=verdict, note=note)
-        return _decided(replace(blank, verdict=verdict), parts[0].cause)
+        return _decided(replace(blank, verdict=verdict), parts[-1].cause)
 
     def _doubts(self, partition: Partition) -> tuple[str, ...]:
         """Why the verdict of a hook is not one; if all facts are known, the packets are not."""

@@ -51,6 +51,7 @@ class Trace:
         return {
             "flow": self.query.to_json(),
             "disposition": self.disposition.value,
+            "at_host": self.at_host.value,
             "stages": [stage.to_json() for stage in self.stages],
             "unknown": list(self.unknown),
         }

@@ -15,8 +15,10 @@ from service.model.kinds.kube_controllers_configuration import KubeControllersCo
 from service.model.kinds.namespace import Namespace
 from service.model.kinds.network_set import NetworkSet
 from service.model.kinds.node import Node
+from service.model.kinds.staged_global_network_policy import StagedGlobalNetworkPolicy
 from service.model.kinds.tier import Tier
 from service.policy.addresses import AddressBook, namespace_labels
+from service.policy.cause import Direction, Hook
 from service.policy.convert import Policy, global_policy
 from service.policy.endpoints import WILDCARD, NodeEndpoints, automatic_endpoints, node_endpoints
 from service.policy.felix import DEFAULT_VIEW, FelixView, felix_view
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from service.model.refs import ObjectRef
     from service.model.snapshot import Change, Snapshot
     from service.net.headerspace import Bounds
-    from service.policy.cause import Direction, Hook
     from service.policy.partition import Partition
 
 _ResolveKey = tuple[frozenset[tuple[str, str]], "Hook", "Direction"]
@@ -241,6 +242,23 @@ class World:
             for name, policies in by_tier.items()
         )
 
+    @cached_property
+    def _staged_prednat(self) -> tuple[Policy, ...]:
+        staged = self.snapshot.all(StagedGlobalNetworkPolicy).values()
+        converted = (global_policy(one.policy) for one in staged if one.policy.pre_dnat)
+        return tuple(one for one in converted if one.governs(Hook.PRE_DNAT, Direction.INGRESS))
+
+    def has_prednat(self, hep: HostEndpoint) -> bool:
+        """Whether a preDNAT policy selects *hep*, if only a staged one: then none of ``*`` stands in.
+
+        Source: felix/dataplane/linux/endpoint_mgr.go updateHostEndpoints.
+        """
+        if self.resolve(hep, Hook.PRE_DNAT, Direction.INGRESS):
+            return True
+        return bool(self._staged_prednat) and any(
+            policy.selects(self.labels(hep)) for policy in self._staged_prednat
+        )
+
     def felix(self, node: str) -> FelixView:
         """The Felix configuration of a node."""
         known = self._felix.get(node)
@@ -314,6 +332,7 @@ _DEPENDS: dict[str, tuple[type, ...]] = {
     "_tiers": (Tier,),
     "policies": (Tier, GlobalNetworkPolicy),
     "_labels_used": (Tier, GlobalNetworkPolicy),
+    "_staged_prednat": (StagedGlobalNetworkPolicy,),
     "_felix_configurations": (FelixConfiguration,),
     "_felix": (FelixConfiguration, Node),
     "_resolved": (Tier, GlobalNetworkPolicy),
