@@ -1,7 +1,9 @@
 """What a plain YAML scalar means, as kubectl reads it: YAML 1.1 in the dialect of go-yaml v2.
 
-Yes, no, on, off and even y and n are Booleans; a leading zero means octal; there are no base-60 numbers,
-and dates stay strings. Source: sigs.k8s.io/yaml goyaml.v2/resolve.go.
+Yes, no, on and off are Booleans; a leading zero means octal; there are no base-60 numbers, and dates stay
+strings. So do y and n, which go-yaml takes for Booleans: what prints YAML 1.1 (PyYAML among others) leaves
+them without quotes, and a label is then what it was meant to be.
+Source: sigs.k8s.io/yaml goyaml.v2/resolve.go.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ MERGE = f"{_STANDARD}merge"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {
     spelling: value
-    for value, words in ((True, ("y", "yes", "true", "on")), (False, ("n", "no", "false", "off")))
+    for value, words in ((True, ("yes", "true", "on")), (False, ("no", "false", "off")))
     for word in words
     for spelling in (word, word.capitalize(), word.upper())
 }

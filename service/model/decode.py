@@ -21,7 +21,7 @@ from service.model.refs import CALICO_V1, CALICO_V3, GVK, ObjectRef
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from service.model.document import Locator
+    from service.model.document import Locator, Reader
     from service.model.kind import Kind
 
 DEFAULT_NAMESPACE = "default"
@@ -82,8 +82,10 @@ def decode_object(
     document = Document(
         raw, gvk, positions or (lambda pointer: location.at(location.pointer + pointer))
     )
+    document.root.ignore("metadata")
+    reader = document.reader(metadata, "/metadata")
     kind = kinds_by_gvk().get(gvk)
-    return _skip(document, location) if kind is None else _decode(document, kind, location)
+    return _skip(document, reader) if kind is None else _decode(document, kind, reader)
 
 
 def _text(raw: Mapping[str, object], key: str, location: SourceLocation) -> str:
@@ -93,8 +95,8 @@ def _text(raw: Mapping[str, object], key: str, location: SourceLocation) -> str:
     raise DecodeError(f"an object needs a field {key}", location=location)
 
 
-def _decode(document: Document, kind: Kind[object], location: SourceLocation) -> Decoded[object]:
-    document.meta = _read_meta(document, kind, location)
+def _decode(document: Document, kind: Kind[object], metadata: Reader) -> Decoded[object]:
+    document.meta = _read_meta(document, kind, metadata)
     obj = kind.decode(document)
     document.finish()
     return Decoded(
@@ -107,17 +109,15 @@ def _decode(document: Document, kind: Kind[object], location: SourceLocation) ->
     )
 
 
-def _skip(document: Document, location: SourceLocation) -> Skipped:
+def _skip(document: Document, metadata: Reader) -> Skipped:
     """An object of a kind that is not read: looked at for misleading blanks and for its kind's name."""
     document.report_blanks()
     _check_kind(document)
     if not document.problems:
         return Skipped(document.gvk)
-    metadata = document.root.child("metadata")
-    namespace = metadata.value("namespace") if metadata else ""
-    name = metadata.value("name") if metadata else ""
-    ref = ObjectRef(document.gvk.group, document.gvk.kind, str(namespace or ""), str(name))
-    meta = Meta(ref, location=location, api_version=document.gvk.api_version)
+    namespace, name = metadata.string("namespace"), metadata.string("name")
+    ref = ObjectRef(document.gvk.group, document.gvk.kind, namespace, name)
+    meta = Meta(ref, location=document.locate(""), api_version=document.gvk.api_version)
     return Skipped(
         document.gvk, Decoded(ref, meta, None, tuple(document.problems), raw=document.raw)
     )
@@ -135,10 +135,7 @@ def _check_kind(document: Document) -> None:
         document.problem(Layer.SCHEMA, message, at="/kind", hint=f"write {choices}")
 
 
-def _read_meta(document: Document, kind: Kind[object], location: SourceLocation) -> Meta:
-    reader = document.root.child("metadata")
-    if reader is None:
-        raise DecodeError(f"{document.gvk} has no metadata", location=location)
+def _read_meta(document: Document, kind: Kind[object], reader: Reader) -> Meta:
     reader.ignore(*_UNREAD_METADATA)
     own = _Metadata(
         reader.string("name"), reader.string_map("labels"), reader.string_map("annotations")
@@ -153,7 +150,7 @@ def _read_meta(document: Document, kind: Kind[object], location: SourceLocation)
         ref=kind.ref(real.name, namespace),
         labels=real.labels,
         annotations=real.annotations,
-        location=location,
+        location=document.locate(""),
         api_version=document.gvk.api_version,
         uid=reader.string("uid"),
         resource_version=reader.string("resourceVersion"),

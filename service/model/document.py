@@ -329,7 +329,7 @@ def _finite(value: float) -> float | None:
         return None
 
 
-def _has_blank_key(value: object) -> bool:
+def _has_blank_key(value: Mapping[str, object] | list[object]) -> bool:
     """Whether any key at any depth holds a misleading blank: the quick question, asked of every object."""
     if isinstance(value, dict):
         for key, item in value.items():
@@ -337,11 +337,8 @@ def _has_blank_key(value: object) -> bool:
                 return True
             if isinstance(item, _CONTAINERS) and _has_blank_key(item):
                 return True
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, _CONTAINERS) and _has_blank_key(item):
-                return True
-    return False
+        return False
+    return any(_has_blank_key(item) for item in value if isinstance(item, _CONTAINERS))
 
 
 def _blank_keys(value: object, pointer: str) -> Iterator[str]:

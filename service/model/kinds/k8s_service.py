@@ -150,18 +150,13 @@ def _read_port(document: Document, reader: Reader, index: int) -> ServicePort:
 
 def _read_target(document: Document, reader: Reader, port: int) -> int | str:
     target = reader.value("targetPort")
-    match target:
-        case None | 0 | "":
-            document.default(reader.at("targetPort"), port, API_SERVER)
-            return port
-        case bool():
-            pass
-        case int() if 1 <= target <= MAX_PORT:
-            return target
-        case str():
-            return target
-        case _:
-            pass
+    if target in (None, 0, "") and target is not False:
+        document.default(reader.at("targetPort"), port, API_SERVER)
+        return port
+    if isinstance(target, str):
+        return target
+    if isinstance(target, int) and not isinstance(target, bool) and 1 <= target <= MAX_PORT:
+        return target
     message = f"{target!r} is no target port: a name, or 1 to {MAX_PORT}"
     document.problem(Layer.SCHEMA, message, at=reader.at("targetPort"))
     return port

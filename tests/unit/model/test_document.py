@@ -67,6 +67,11 @@ def test_misleading_blanks_are_found_in_what_nobody_reads():
     assert (Layer.STRICT, True) == (layer, '"<U+00A0>type" in /status/conditions/0' in message)
 
 
+def test_a_misplaced_label_is_told_as_misplaced_only():
+    body = raw("Namespace", api_version="v1", labels={"a": "b", "\u00a0c": None})
+    assert [Layer.STRICT] == [problem.layer for problem in decode(body).problems]
+
+
 def test_of_many_misplaced_keys_the_first_are_shown_and_the_rest_counted():
     body = raw("GlobalNetworkPolicy", spec={f"\u00a0k{index}": 1 for index in range(10)})
     [(_, message, _)] = problems(body)
@@ -141,3 +146,23 @@ def test_a_near_miss_in_an_open_mapping_is_told():
 @pytest.mark.parametrize("key", ["a", "a/b", "a~b", "~1", "/~"])
 def test_a_key_survives_its_pointer(key):
     assert key == unescaped(escaped(key))
+
+
+def test_a_list_where_a_mapping_belongs_reads_as_empty():
+    body = raw("HostEndpoint", labels=[], spec={"node": "n", "interfaceName": "*"})
+    one = decode(body)
+    assert ({}, "metadata.labels is a list, but a mapping is needed") == (
+        one.obj.meta.labels,
+        one.problems[0].message,
+    )
+
+
+def test_a_misleading_blank_behind_a_list_of_innocent_mappings_is_found():
+    body = raw("Namespace", api_version="v1", status={"conditions": [{"a": [1]}, {"b\u00a0": 1}]})
+    assert ["/status/conditions/1/b<U+00A0>"] == [p.location.pointer for p in decode(body).problems]
+
+
+def test_a_problem_prints_with_its_place_and_likely_cause():
+    [problem] = decode(raw("GlobalNetworkPolicy", spec={"preDnat": True})).problems
+    expected = 'test.yaml /spec/preDnat: unknown field "preDnat" (did you mean "preDNAT"?)'
+    assert expected == str(problem)

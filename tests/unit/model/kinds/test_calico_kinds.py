@@ -151,8 +151,11 @@ def test_settings_that_calico_refuses_are_told(spec, layers):
     assert layers == problem_layers("FelixConfiguration", name="default", **spec)
 
 
-def test_host_endpoints_are_not_automatic_unless_told():
-    config = decode(raw("KubeControllersConfiguration", "default", spec={})).obj
+@pytest.mark.parametrize(
+    "spec", [{}, {"healthChecks": "Disabled"}, {"controllers": {}}, {"controllers": {"node": {}}}]
+)
+def test_host_endpoints_are_not_automatic_unless_told(spec):
+    config = decode(raw("KubeControllersConfiguration", "default", spec=spec)).obj
     assert (False, True, ()) == (config.auto_create, config.create_default, config.templates)
 
 

@@ -117,6 +117,13 @@ def test_a_service_is_read_in_full():
     )
 
 
+@pytest.mark.parametrize(
+    ("target", "expected"), [(8080, 8080), ("http", "http"), (0, 80), ("", 80)]
+)
+def test_the_target_of_a_port_is_its_own_number_unless_told(target, expected):
+    assert [expected] == [port.target_port for port in ported(targetPort=target).obj.ports]
+
+
 def test_a_headless_service_has_no_address_and_needs_no_port():
     one = service(clusterIP="None")
     assert (True, (), ()) == (one.obj.headless, one.obj.cluster_ips, one.problems)
