@@ -192,7 +192,6 @@ CHECK = Check(
         "allow-all": "An Allow rule that bounds neither source nor port comes first.",
         "failsafe": "The port is a failsafe port, which passes before any policy.",
         "not-policeable": "Calico cannot police the node.",
-        "unknown": "The facts do not suffice to tell.",
         "allowed-from-everywhere": "A rule lets every source through on purpose.",
         "source-not-permitted": "Rules let through sources that sources.permitted does not name.",
         "behind-proxy": "A rule lets a balancer through that hides its clients.",
