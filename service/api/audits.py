@@ -147,23 +147,16 @@ def _findings(audit_id: str, query: dict[str, Any]) -> Response:
 )
 def report(query: dict[str, Any], audit_id: str) -> Response:
     """Tell an audit as a report"""
-    exporter = _exporter(query["format"])
+    exporter = exporters()[query["format"]] if "format" in query else _liked_exporter()
     run = context().store.run(audit_id)
     return report_answer(report_of(run, context().store.stream(audit_id)), exporter)
 
 
-def _exporter(name: str) -> Exporter:
-    """The format that the query names; without a name, the one that the client likes best."""
-    formats = exporters()
-    if name:
-        if name not in formats:
-            raise NotAcceptable(f"there is no format {name}; there are {', '.join(formats)}")
-        return formats[name]
-    ranked = sorted(formats.values(), key=lambda one: one.id != "json")
+def _liked_exporter() -> Exporter:
+    """The format that the client likes best; JSON, if it is all the same."""
+    ranked = sorted(exporters().values(), key=lambda one: one.id != "json")
     types = {one.media_type.partition(";")[0]: one for one in ranked}
-    if not request.accept_mimetypes:
-        return formats["json"]
     liked = request.accept_mimetypes.best_match(types)
-    if liked is None:
+    if liked is None and request.accept_mimetypes:
         raise NotAcceptable(f"a report is told as {', '.join(types)}")
-    return types[liked]
+    return types[liked or JSON]

@@ -10,7 +10,8 @@ from gunicorn.app.base import BaseApplication
 
 from service.api.app import create_app
 from service.api.context import Context
-from service.api.worlds import Worlds, read_world
+from service.api.worlds import Worlds, read_manifests
+from service.policy.world import World
 from service.settings import load
 from service.store.port import open_store
 from service.telemetry import configure_logging
@@ -60,7 +61,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         configure_logging()
         settings = load()
         store = open_store(self._options.database)
-        served = read_world(self._options.manifests) if self._options.manifests else None
+        paths = self._options.manifests
+        served = World.of(read_manifests(paths).snapshot) if paths else None
         return create_app(
             Context(store, Worlds(store, served), settings, lambda: datetime.now(UTC))
         )

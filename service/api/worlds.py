@@ -12,6 +12,7 @@ from service.policy.world import World
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from service.cluster.manifests import Loaded
     from service.store.port import AuditStore
 
 _KEPT: Final = 4
@@ -44,8 +45,8 @@ class Worlds:
         return World.of(load_texts((one.name, one.content) for one in manifests).snapshot)
 
 
-def read_world(paths: Sequence[str]) -> World:
-    """The world of the manifests at *paths*.
+def read_manifests(paths: Sequence[str]) -> Loaded:
+    """What the manifests at *paths* hold.
 
     A document that cannot be read may be the policy that guards a port, so one of them is enough to
     refuse the lot.
@@ -56,4 +57,4 @@ def read_world(paths: Sequence[str]) -> World:
     if loaded.errors:
         more = f" (and {len(loaded.errors) - 1} more errors)" if len(loaded.errors) > 1 else ""
         raise SourceError(f"{loaded.errors[0]}{more}")
-    return World.of(loaded.snapshot)
+    return loaded

@@ -59,8 +59,8 @@ def _prepare(database: str, manifests: tuple[str, ...], token_file: Path | None)
     from datetime import UTC, datetime
 
     from service.api import auth
+    from service.api.worlds import read_manifests
     from service.audit.run import Source, audit
-    from service.cluster.manifests import load_paths
     from service.settings import load
     from service.store.port import open_store
 
@@ -69,7 +69,7 @@ def _prepare(database: str, manifests: tuple[str, ...], token_file: Path | None)
     store = open_store(database)
     try:
         if manifests:
-            done = audit(Source(load_paths(manifests), manifests), settings, at=at)
+            done = audit(Source(read_manifests(manifests), manifests), settings, at=at)
             store.append(done.run, done.findings)
         if token_file is not None:
             auth.admit_file(store, token_file, at)

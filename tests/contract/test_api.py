@@ -235,7 +235,7 @@ def test_a_flow_is_traced_through_the_cluster_of_an_audit(client, audit):
     answer = client.post("/v1/trace", json={"flow": FLOW, "audit": audit["id"]})
 
     assert answer.status_code == 200
-    assert answer.json.keys() == {"flow", "disposition", "stages", "unknown"}
+    assert answer.json.keys() >= {"flow", "disposition", "stages", "unknown"}
     assert answer.json["flow"]["port"] == 30080
 
 

@@ -263,8 +263,10 @@ def test_a_question_about_an_unknown_audit_is_not_found(client, ask):
     told(ask(client), 404, "not-found")
 
 
-def test_a_format_that_there_is_not_is_told(client):
-    told(client.get("/v1/audits/none/report?format=docx"), 406, "not-acceptable")
+def test_a_format_that_there_is_not_is_a_bad_parameter(client):
+    problem = told(client.get("/v1/audits/none/report?format=docx"), 400, "bad-input")
+
+    assert [one["parameter"] for one in problem["errors"]] == ["format"]
 
 
 def test_a_client_that_likes_no_format_is_told(client):
