@@ -225,8 +225,9 @@ class Settings:
     limits_body_bytes: int = _setting(
         "limits.body_bytes",
         _integer(1024, 2**30),
-        default=str(3 * 2**20),
-        text="The largest request body that a door accepts.",
+        default=str(8 * 2**20),
+        text="The largest request body that a door accepts. A review holds an object twice, each of "
+        "up to 3 MiB.",
     )
     cluster_profile: str = _setting(
         "cluster.profile",

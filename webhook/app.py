@@ -56,6 +56,7 @@ def create_app(worlds: Worlds, judge: Judge, *, body_limit_bytes: int) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.before_request(_name_request)
+    app.after_request(_tell_name)
     app.teardown_request(_forget_request)
     app.add_url_rule("/admit", "admit", partial(_admit, judge, body_limit_bytes), methods=["POST"])
     app.add_url_rule("/livez", "livez", _livez)
@@ -85,6 +86,11 @@ def _name_request() -> None:
     """A request is told and logged under one id."""
     g.request_id = str(uuid.uuid4())
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _tell_name(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    return response
 
 
 def _forget_request(_error: BaseException | None) -> None:

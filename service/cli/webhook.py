@@ -61,6 +61,7 @@ def webhook(
 
     load()  # a setting at fault is told here, not in a worker's log
     certificate, key = _pair(certificate, key, host=host)
+    _check_address(host, port)
     server = importlib.import_module("webhook.server")  # by name: service does not know the door
     address = f"[{host}]" if ":" in host else host
     server.run(
@@ -101,6 +102,19 @@ def _check_pair(certificate: Path, key: Path) -> None:
     except OSError as error:  # ssl.SSLError is one
         reason = error.strerror or str(error)
         raise CertificateError(f"{certificate} and {key} cannot be served: {reason}") from error
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise UnavailableError if nothing can listen there; gunicorn would try for long and exit 1."""
+    import socket
+
+    from service.errors import UnavailableError
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise UnavailableError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
 COMMAND = webhook

@@ -125,6 +125,11 @@ def test_a_refused_method_is_told_the_allowed_one(client):
     assert client.get("/admit").headers["Allow"] == "POST"
 
 
+def test_a_problem_bears_the_id_of_its_request(client):
+    answer = client.get("/")
+    assert answer.json["instance"] == f"urn:uuid:{answer.headers['X-Request-Id']}"
+
+
 def test_each_problem_has_an_instance_of_its_own(client):
     assert client.get("/").json["instance"] != client.get("/").json["instance"]
 
