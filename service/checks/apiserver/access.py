@@ -75,7 +75,8 @@ class ApiEndpoint:
 class Passage:
     """The fate of some packets on their whole way to an endpoint.
 
-    ``live`` are all of them, ``denied`` those that some stage drops, ``parts`` the parts that drop them.
+    ``live`` are all of them, ``denied`` those that some stage drops, ``parts`` the parts that drop them:
+    where they leave and where they arrive each of all packets, so that no obstacle hides another.
     """
 
     live: Bounds
@@ -161,7 +162,7 @@ def _from_nodes(world: World, endpoint: ApiEndpoint) -> Passage:
     for gates, sources in _departures(world, endpoint):
         live = Bounds.exact(endpoint.packets(sources))
         left = _worst(live, [gate.from_host(world, live) for gate in gates])
-        arrived = _arrival(world, endpoint, left.possible)
+        arrived = _arrival(world, endpoint, live)
         passages.append(Passage(live, left.denied | arrived.denied, (*left.parts, *arrived.parts)))
     if endpoint.node:
         passages.append(_over_loopback(world, endpoint))
@@ -178,7 +179,7 @@ def _over_loopback(world: World, endpoint: ApiEndpoint) -> Passage:
     gate = Gate(wildcard=world.endpoints(endpoint.node).wildcard)
     live = Bounds.exact(endpoint.packets(IntervalSet.single(endpoint.address[1])))
     left = _worst(live, [gate.from_host(world, live)])
-    came = _worst(left.possible, [gate.to_host(world, left.possible)])
+    came = _worst(live, [gate.to_host(world, live)])
     return Passage(live, left.denied | came.denied, (*left.parts, *came.parts))
 
 

@@ -149,7 +149,8 @@ class Told:
         )
 
     def _carried(self, space: HeaderSpace, result: Result) -> Verdict:
-        causes = self._causes(space, self.way.by_policy.parts)
+        every = self._causes(space, self.way.by_policy.parts)
+        causes = tuple(one for one in every if one.policy == self.subject) or every
         return self._verdict(
             "failsafe-only",
             result,
