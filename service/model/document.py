@@ -134,13 +134,13 @@ class Document:
         more = len(pointers) - _SHOWN_BLANK_KEYS
         tail = f" and {more} more" if more > 0 else ""
         message = (
-            f"indented with a {blank}: to YAML that is no indentation but part of the name,"
-            f" so these keys land in the wrong place: {shown}{tail}"
+            f"indented with a {blank}, which to YAML is part of the name,"
+            f" so that keys land in the wrong place: {shown}{tail}"
         )
         hint = (
             "the text was probably copied from a web page; replace every such character by a space"
         )
-        cause = f"probably because it is indented with a {blank}"
+        cause = f"mend its indentation first: it holds a {blank}"
         self.problems = [one if one.hint else replace(one, hint=cause) for one in self.problems]
         location = self.locate(pointers[0]).at(visible(pointers[0]))
         self.problems.append(Problem(Layer.STRICT, message, location, hint))

@@ -84,4 +84,4 @@ spec:
  {BLANKS}port: 80
 """
     [missing] = [one for one in problems(service) if one.layer is Layer.SCHEMA]
-    assert "probably because it is indented with a non-breaking space (U+00A0)" == missing.hint
+    assert "mend its indentation first: it holds a non-breaking space (U+00A0)" == missing.hint
