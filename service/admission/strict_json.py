@@ -32,12 +32,7 @@ def decode(body: bytes) -> object:
     Raises: JsonError.
     """
     try:
-        value = json.loads(
-            body.decode(),
-            object_pairs_hook=_unique,
-            parse_float=_finite,
-            parse_constant=_refuse_constant,
-        )
+        value: object = _DECODER.decode(body.decode())
     except UnicodeDecodeError as error:
         raise JsonError(f"byte {error.start} is not UTF-8") from error
     except json.JSONDecodeError as error:
@@ -55,9 +50,11 @@ def decode(body: bytes) -> object:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise JsonError(f"the key {twice[:_SHOWN_KEY]!r} stands twice in one object")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise JsonError(f"the key {name[:_SHOWN_KEY]!r} stands twice in one object")
+            seen.add(name)
     return value
 
 
@@ -97,3 +94,9 @@ def _refuse_lone_surrogates(value: object) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise JsonError("a \\u escape stands for half a character") from error
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+)
+"""Made once: making it costs as much as decoding a small review."""
