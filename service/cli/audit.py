@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 
@@ -40,7 +40,11 @@ def _exporter(_context: click.Context, _option: click.Parameter, name: str) -> E
     help="text, json, csv or html.",
 )
 @click.option(
-    "--output", metavar="FILE", default="-", help="Write to FILE instead of standard output."
+    "--output",
+    metavar="FILE",
+    type=click.File("wb", lazy=True),
+    default="-",
+    help="Write to FILE instead of standard output.",
 )
 @click.option(
     "--fail-on",
@@ -54,7 +58,7 @@ def audit(
     paths: tuple[str, ...],
     exporter: Exporter,
     *,
-    output: str,
+    output: IO[bytes],
     fail_on: str,
     only: tuple[str, ...],
 ) -> ExitCode:
@@ -68,8 +72,7 @@ def audit(
 
     loaded = load_paths(paths)
     done = _audited(loaded, paths, only)
-    with click.open_file(output, "wb") as stream:
-        exporter.write(report(done.run, done.findings), stream)
+    exporter.write(report(done.run, done.findings), output)
     for error in loaded.errors:
         click.echo(f"nodeward: {error}", err=True)
     if loaded.errors:
