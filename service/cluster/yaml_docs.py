@@ -18,7 +18,7 @@ import yaml
 from service.cluster.scalars import MERGE, STR, plain_tag, scalar_value
 from service.errors import ManifestError, SourceLocation
 from service.model.blanks import invisible
-from service.model.document import unescaped
+from service.model.pointers import unescaped
 
 try:
     from yaml import CSafeLoader as _Loader

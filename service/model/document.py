@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from service.model.blanks import invisible, visible
 from service.model.meta import Default, Layer, Meta, Problem, is_filtered
+from service.model.pointers import escaped, field_path, unescaped
 from service.model.refs import CALICO_V1, CALICO_V3
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Document:
 
     def wrong_type(self, value: object, wanted: str, *, at: str) -> None:
         """Record that *value* is of a type that no reader of the API can take."""
-        message = f"{_field(at)} is {_type_name(value)}, but {wanted} is needed"
+        message = f"{visible(field_path(at)) or 'the object'} is {_type_name(value)}, but {wanted} is needed"
         self.problem(Layer.SCHEMA, message, at=at, hint=_type_hint(value, wanted))
         if self.is_calico:
             self.problem(Layer.DECODE, message, at=at)
@@ -302,18 +303,6 @@ class Reader:
         return {}
 
 
-def escaped(key: str) -> str:
-    """*key* as a token of a JSON pointer (RFC 6901)."""
-    if "~" not in key and "/" not in key:
-        return key
-    return key.replace("~", "~0").replace("/", "~1")
-
-
-def unescaped(token: str) -> str:
-    """The key that a token of a JSON pointer stands for."""
-    return token.replace("~1", "/").replace("~0", "~")
-
-
 def near_miss(key: str, known: set[str], *, cutoff: float = _NEAR) -> str:
     """The known name that *key* was probably meant to be, "" where none is close."""
     folded = {name.lower(): name for name in sorted(known)}
@@ -357,14 +346,6 @@ def _blank_keys(value: object, pointer: str) -> Iterator[str]:
 def _shown_key(pointer: str) -> str:
     parent, _, token = pointer.rpartition("/")
     return f'"{visible(unescaped(token))}" in {visible(parent) or "the object itself"}'
-
-
-def _field(pointer: str) -> str:
-    """A JSON pointer as people write field paths: "spec.ingress[0].protocol"."""
-    path = ""
-    for token in pointer.split("/")[1:]:
-        path += f"[{token}]" if token.isdigit() else f".{unescaped(token)}"
-    return visible(path.lstrip(".")) or "the object"
 
 
 def _type_name(value: object) -> str:

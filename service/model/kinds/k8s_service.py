@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from service.model.addresses import read_addresses, read_networks
-from service.model.document import API_SERVER, Fields, escaped
+from service.model.document import API_SERVER, Fields
 from service.model.kind import Kind
 from service.model.meta import Layer
+from service.model.pointers import escaped
 from service.model.protocols import MAX_PORT, read_transport
 from service.model.refs import GVK
 from service.net.prefixes import Family, PrefixError, parse_ip, parse_network

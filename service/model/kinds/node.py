@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.model.addresses import read_networks
-from service.model.document import Fields, escaped
+from service.model.document import Fields
 from service.model.kind import Kind
 from service.model.meta import Layer
+from service.model.pointers import escaped
 from service.model.refs import GVK
 from service.net.prefixes import PrefixError, parse_ip, parse_network
 

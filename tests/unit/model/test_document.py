@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from service.errors import SourceLocation
-from service.model.document import escaped, unescaped
 from service.model.meta import Layer
 from tests.factories import decode, raw
 
@@ -141,11 +140,6 @@ def test_a_near_miss_in_an_open_mapping_is_told():
             'did you mean "failsafeInboundHostPorts"?',
         )
     ] == problems(body)
-
-
-@pytest.mark.parametrize("key", ["a", "a/b", "a~b", "~1", "/~"])
-def test_a_key_survives_its_pointer(key):
-    assert key == unescaped(escaped(key))
 
 
 def test_a_list_where_a_mapping_belongs_reads_as_empty():
