@@ -9,8 +9,8 @@ from service.admission.decide import decide
 from service.admission.review import parse_review
 from service.admission.review import response as review_response
 from service.audit.expectation import Expectation, parse_expectation
+from service.audit.run import verdicts
 from service.checks.finding import to_json
-from service.checks.run import audit
 from service.checks.settings import check_settings
 from service.cluster.manifests import load_paths
 from service.cluster.yaml_docs import MAX_BYTES, decoded_text, documents
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.checks.verdict import Json
+    from service.cluster.manifests import Loaded
     from service.model.snapshot import Snapshot
 
 CLUSTER = "cluster.yaml"
@@ -43,7 +44,7 @@ class Case:
 
     name: str
     folder: Path
-    snapshot: Snapshot
+    loaded: Loaded
     settings: Settings
     expectation: Expectation
     reviews: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -53,17 +54,18 @@ class Case:
 class Engine:
     """The door without a door: it answers a case in this process."""
 
+    loaded: Loaded
     world: World
     settings: Settings
 
     @classmethod
     def of(cls, case: Case) -> Engine:
         """The engine over the cluster and the settings of *case*."""
-        return cls(World.of(case.snapshot), case.settings)
+        return cls(case.loaded, World.of(case.loaded.snapshot), case.settings)
 
     def findings(self) -> Sequence[Mapping[str, Json]]:
         """The findings of an audit, passes included."""
-        return [to_json(verdict) for verdict in audit(self.world, check_settings(self.settings))]
+        return [to_json(one) for one in verdicts(self.loaded, check_settings(self.settings))]
 
     def review(self, review: Mapping[str, object]) -> Mapping[str, object]:
         """The answer to an AdmissionReview."""
@@ -90,7 +92,7 @@ def load_case(folder: Path) -> Case:
     return Case(
         name=folder.name,
         folder=folder,
-        snapshot=loaded.snapshot,
+        loaded=loaded,
         settings=of_file(settings) if settings.exists() else Settings(),
         expectation=expectation,
         reviews=reviews,

@@ -66,8 +66,8 @@ def audit(source: Source, settings: Settings, *, at: datetime, only: Collection[
     """
     chosen = _chosen(only)
     snapshot = source.loaded.snapshot
-    verdicts = _verdicts(source.loaded, check_settings(settings), frozenset(chosen))
-    found = [verdict for verdict in verdicts if verdict.result is not Result.PASS]
+    told = verdicts(source.loaded, check_settings(settings), chosen)
+    found = [verdict for verdict in told if verdict.result is not Result.PASS]
     tally = Counter(verdict.severity for verdict in found)
     run = AuditRun(
         id="",
@@ -89,17 +89,19 @@ def audit(source: Source, settings: Settings, *, at: datetime, only: Collection[
     return Audit(replace(run, id=_identity(run)), findings)
 
 
-def _verdicts(loaded: Loaded, settings: CheckSettings, chosen: frozenset[str]) -> Iterator[Verdict]:
-    """What the checks say of the manifests, and then what they would say once those are mended.
+def verdicts(
+    loaded: Loaded, settings: CheckSettings, only: Collection[str] | None = None
+) -> Iterator[Verdict]:
+    """What all checks, or *only* some, say of the manifests, then what they would once these are mended.
 
     A manifest that no cluster would take hides all that is wrong with what it means.
     """
     told = set()
-    for verdict in judge(World.of(loaded.snapshot), settings, chosen):
+    for verdict in judge(World.of(loaded.snapshot), settings, only):
         told.add(verdict.fingerprint)
         yield verdict
     if loaded.mended is not None:
-        for verdict in judge(World.of(loaded.mended), settings, chosen):
+        for verdict in judge(World.of(loaded.mended), settings, only):
             if verdict.fingerprint not in told:
                 yield replace(verdict, message=f"once the manifests are mended: {verdict.message}")
 
