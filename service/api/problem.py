@@ -117,13 +117,27 @@ def _of_defect(error: Exception) -> Response:
 def _build(
     kind: tuple[str, str], status: HTTPStatus, *, detail: str, faults: tuple[Fault, ...] = ()
 ) -> Response:
+    body = document(kind, status, detail=detail, faults=faults, request_id=g.request_id)
+    return Response(body, status.value, content_type=MEDIA_TYPE)
+
+
+def document(
+    kind: tuple[str, str],
+    status: HTTPStatus,
+    *,
+    detail: str,
+    request_id: str,
+    faults: tuple[Fault, ...] = (),
+) -> bytes:
+    """The problem itself; *kind* is its code and title."""
     code, title = kind
-    body = {
-        "type": f"/problems/{code}",
-        "title": title,
-        "status": status.value,
-        "detail": detail,
-        "instance": f"urn:uuid:{g.request_id}",
-        "errors": list(faults),
-    }
-    return Response(orjson.dumps(body), status.value, content_type=MEDIA_TYPE)
+    return orjson.dumps(
+        {
+            "type": f"/problems/{code}",
+            "title": title,
+            "status": status.value,
+            "detail": detail,
+            "instance": f"urn:uuid:{request_id}",
+            "errors": list(faults),
+        }
+    )

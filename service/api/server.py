@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 _CONFIGURATION: Final = {
-    "worker_class": "gthread",
+    "worker_class": "service.api.worker.Worker",
     "workers": 1,
     "threads": 8,
     "preload_app": False,  # connections to the store do not survive a fork

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import closing, contextmanager
-from socket import create_server
+from socket import create_connection, create_server
 
 import pytest
 
@@ -84,6 +84,20 @@ def test_the_served_manifests_are_audited_and_asked_about(tmp_path):
     assert findings["items"][0]["subject"]["name"] == "web"
     assert exposures["items"][0]["service"] == "shop/web"
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+
+
+@pytest.mark.slow
+def test_bytes_that_are_no_request_get_a_problem_too(tmp_path):
+    with (
+        serving(tmp_path) as (url, _),
+        create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=30) as client,
+    ):
+        client.sendall(b"GARBAGE\r\n\r\n")
+        head, _, problem = b"".join(iter(lambda: client.recv(4096), b"")).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"Content-Type: application/problem+json" in head
+    assert json.loads(problem)["type"] == "/problems/bad-input"
 
 
 def test_manifests_that_cannot_be_read_are_told_before_anything_starts(
