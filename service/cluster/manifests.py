@@ -80,7 +80,15 @@ def _files(path: str, errors: list[InputError]) -> Iterator[str]:
     if path == STDIN or not Path(path).is_dir():
         yield path
         return
-    found = [one for one in Path(path).rglob("*") if one.suffix in _SUFFIXES and one.is_file()]
+    top = Path(path)
+    # Hidden folders hold copies: a mounted ConfigMap's data stand in one and are linked to from outside.
+    found = [
+        one
+        for one in top.rglob("*")
+        if one.suffix in _SUFFIXES
+        and not any(part.startswith(".") for part in one.relative_to(top).parts)
+        and one.is_file()
+    ]
     if not found:
         detail = "no .yaml, .yml or .json file in this folder"
         errors.append(ManifestError(detail, location=SourceLocation(path)))

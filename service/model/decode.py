@@ -68,24 +68,31 @@ def decode_object(
 
     *location* is where the object begins; *positions* finds the places of its parts.
 
-    Raises: DecodeError if it is no object at all: no mapping, no apiVersion, kind or metadata.name.
+    A document of an unread kind need not be an object of a cluster: kustomizations, reviews and Helm values
+    with a kind have no name.
+
+    Raises: DecodeError if it is no object at all: no mapping, no apiVersion or kind, or, of a kind that
+    is read, no metadata.name.
     """
     if not isinstance(raw, dict):
         raise DecodeError("an object is a mapping of fields", location=location)
     gvk = GVK.of(_text(raw, "apiVersion", location), _text(raw, "kind", location))
+    document = Document(
+        raw, gvk, positions or (lambda pointer: location.at(location.pointer + pointer))
+    )
+    kind = kinds_by_gvk().get(gvk)
     metadata = raw.get("metadata")
+    if kind is None:
+        return _skip(
+            document, document.reader(metadata if isinstance(metadata, dict) else {}, "/metadata")
+        )
     if not isinstance(metadata, dict):
         raise DecodeError(f"{gvk} has no metadata", location=location)
     name = metadata.get("name")
     if not isinstance(name, str) or not name:
         raise DecodeError(f"{gvk} has no metadata.name", location=location)
-    document = Document(
-        raw, gvk, positions or (lambda pointer: location.at(location.pointer + pointer))
-    )
     document.root.ignore("metadata")
-    reader = document.reader(metadata, "/metadata")
-    kind = kinds_by_gvk().get(gvk)
-    return _skip(document, reader) if kind is None else _decode(document, kind, reader)
+    return _decode(document, kind, document.reader(metadata, "/metadata"))
 
 
 def _text(raw: Mapping[str, object], key: str, location: SourceLocation) -> str:

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+# Each demo takes the first free ports: two at once would take the same.
+pytestmark = pytest.mark.xdist_group("demo")
+
 ROOT = Path(__file__).parents[2]
 COMMAND = re.compile(r"^   (\S.*)$", re.MULTILINE)
 START_S, STOP_S = 90, 30
