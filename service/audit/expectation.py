@@ -82,12 +82,16 @@ class Expectation:
         """Where the answers of *door* are not as expected, a line each."""
         if self.audited:
             yield from self._audit_differences([*door.findings()])
-        for name, expected in self.reviews.items():
-            answer = door.review(requests[name])
-            yield from (f"{name}: {line}" for line in _review_differences(expected, answer))
+        for name in self.reviews:
+            yield from self.review_differences(name, door.review(requests[name]))
         for expected in self.flows:
             flow = _mapping(expected["flow"])
             yield from _flow_differences(expected, door.trace(flow))
+
+    def review_differences(self, name: str, answer: Answer) -> Iterator[str]:
+        """Where the answer to the request *name* is not as expected, a line each."""
+        for line in _review_differences(self.reviews[name], answer):
+            yield f"{name}: {line}"
 
     def _audit_differences(self, findings: Sequence[Mapping[str, Json]]) -> Iterator[str]:
         found = [one for one in findings if one["result"] in _BAD]

@@ -7,6 +7,7 @@ Source: felix/rules/endpoints.go, felix/rules/static.go.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from service.model.rule import Action
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _KUBERNETES_NAMESPACE_PROFILE = "kns."
 _SERVICE_ACCOUNT_PROFILE = "ksa."
+_FAILSAFE_MEMO = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def evaluate(
     if chain.hook is Hook.UNTRACKED and chain.wildcard:
         return _inert(chain, live, "untracked policy is ignored on *")
     walk = _Walk(matcher, chain, live)
-    walk.failsafes(_failsafe_space(chain, live.may.family))
+    family, hook, direction = live.may.family, chain.hook, chain.direction
+    walk.failsafes(_failsafe_space(chain.felix, family, hook=hook, direction=direction))
     for tier in chain.tiers:
         walk.tier(tier)
     walk.fall_off(namespaces)
@@ -222,20 +225,22 @@ def _profile_allows(name: str, namespaces: Container[str]) -> bool | None:
     return None if name.startswith(_SERVICE_ACCOUNT_PROFILE) else False
 
 
-def _failsafe_space(chain: Chain, family: Family) -> HeaderSpace:
-    """The packets that the failsafe lists take out of *chain*.
+@lru_cache(maxsize=_FAILSAFE_MEMO)
+def _failsafe_space(
+    felix: FelixView, family: Family, *, hook: Hook, direction: Direction
+) -> HeaderSpace:
+    """The packets that the failsafe lists take out of a chain; the same for most of a cluster's.
 
     In the raw table replies count too: a packet whose *source* port is a failsafe port of the other
     direction. Source: felix/rules/static.go failsafeInChain, failsafeOutChain.
     """
-    felix = chain.felix
-    if chain.hook is Hook.FORWARD:
+    if hook is Hook.FORWARD:
         return HeaderSpace.nothing(family)
-    inbound = chain.direction is Direction.INGRESS
+    inbound = direction is Direction.INGRESS
     own = felix.failsafe_inbound if inbound else felix.failsafe_outbound
     peer = Field.SRC if inbound else Field.DST
     spaces = list(_failsafe_boxes(own, family, port=Field.DST_PORT, peer=peer))
-    if chain.hook is Hook.UNTRACKED:
+    if hook is Hook.UNTRACKED:
         other = felix.failsafe_outbound if inbound else felix.failsafe_inbound
         spaces += _failsafe_boxes(other, family, port=Field.SRC_PORT, peer=peer)
     return HeaderSpace.union_all(family, spaces)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,17 @@ def test_every_folder_is_a_case():
 def test_every_door_says_what_the_case_expects(case, tmp_path):
     from tests.case_doors import CommandLine, Rest
 
-    doors = (Engine.of(case), CommandLine(case, tmp_path), Rest(case))
-    differences = [[*case.expectation.differences(door, case.reviews)] for door in doors]
-    assert [[], [], []] == differences
+    engine = Engine.of(case)
+    assert [] == [*case.expectation.differences(engine, case.reviews)]
+    for door in (CommandLine(case, tmp_path), Rest(case)):
+        assert [] == [*outside(case.expectation).differences(door, case.reviews)]
+        assert said(engine, case) == said(door, case)
 
-    engine, command_line, rest = (said(door, case) for door in doors)
-    assert engine == command_line
-    assert engine == rest
+
+def outside(expectation):
+    """What is expected of a door, which does not tell of passes."""
+    findings = tuple(one for one in expectation.findings if one.get("result") != "pass")
+    return replace(expectation, findings=findings)
 
 
 def said(door, case):
