@@ -80,8 +80,12 @@ def create() -> Response:
     loaded = load_texts((one.name, one.content) for one in manifests)
     _refuse_nothing_read(loaded)
     source = Source(loaded, [one.name for one in manifests])
-    done = run_audit(source, context().settings, at=context().now())
-    context().store.append(done.run, done.findings, manifests)
+    try:
+        done = run_audit(source, context().settings, at=context().now())
+        context().store.append(done.run, done.findings, manifests)
+    except Exception:
+        count_audit(Outcome.FAILED)
+        raise
     count_audit(Outcome.OK)
     _LOG.info("audit_run_finished", run_id=done.run.id, digest=done.run.digest)
     response = json_answer(done.run.to_json(), 201)

@@ -261,6 +261,13 @@ def test_metrics_count_the_audits(client, audit):
     assert 'nodeward_audits_total{result="ok"}' in client.get("/metrics").text
 
 
+def test_metrics_count_the_audits_that_failed_apart(client, app, monkeypatch):
+    monkeypatch.delattr(type(app.extensions["nodeward"].store), "append")
+
+    assert client.post("/v1/audits", json=body(OPEN_SERVICE)).status_code == 500
+    assert 'nodeward_audits_total{result="failed"}' in client.get("/metrics").text
+
+
 def test_every_answer_forbids_to_keep_to_frame_and_to_guess(client):
     headers = client.get("/v1/audits").headers
 
