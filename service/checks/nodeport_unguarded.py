@@ -80,13 +80,16 @@ def _review_service(old: Judge, new: Judge, ref: ObjectRef) -> Iterator[Verdict]
     standing = _openings_of(old, ref)
     for opening in _openings_of(new, ref):
         for family in opening_families(new, opening):
-            taken = (
-                one.packets(family)
-                for one in standing
-                if one.allocated and family in opening_families(old, one)
+            taken = Bounds.union_all(
+                family,
+                (
+                    one.packets(family)
+                    for one in standing
+                    if one.allocated and family in opening_families(old, one)
+                ),
             )
-            question = Question(opening, family)
-            found = _exposed(new, question, Bounds.union_all(family, taken))
+            question = Question(opening, family, was_open=taken)
+            found = _exposed(new, question, taken)
             yield from verdicts(new, question, found)
 
 
@@ -192,6 +195,7 @@ CHECK = Check(
         "allow-all": "An Allow rule that bounds neither source nor port comes first.",
         "failsafe": "The port is a failsafe port, which passes before any policy.",
         "not-policeable": "Calico cannot police the node.",
+        "unknown": "The facts do not suffice to tell.",
         "allowed-from-everywhere": "A rule lets every source through on purpose.",
         "source-not-permitted": "Rules let through sources that sources.permitted does not name.",
         "behind-proxy": "A rule lets a balancer through that hides its clients.",

@@ -92,7 +92,7 @@ def test_the_printed_commands_work_and_ctrl_c_stops_all(demo):
     admission, query, report = demo.commands()
     response = json.loads(demo.run(admission))["response"]
     assert (response["allowed"], response["status"]["code"]) == (False, 403)
-    assert "30010" in response["status"]["message"]
+    assert "TCP 30011" in response["status"]["message"]
     assert json.loads(demo.run(query))["total"] >= 0
     demo.run(report)
     assert "<html" in (demo.folder / "report.html").read_text()

@@ -51,6 +51,8 @@ def diagnose(world: World, guarding: Guarding, opening: Opening) -> Diagnosis:
         return NOT_POLICEABLE
     if guarding.entry.gate.named is None and guarding.entry.gate.wildcard is None:
         return _no_endpoint(world, guarding.entry)
+    if not guarding.harm.must:
+        return _unknown(guarding)
     failsafe = tuple(
         part.cause for part in guarding.partition.parts if part.cause.reason is Reason.FAILSAFE
     )
@@ -88,6 +90,15 @@ def _no_endpoint(world: World, entry: Entry) -> Diagnosis:
         "node-without-host-endpoint",
         because,
         "Create a host endpoint for every node and interface, or turn on automatic host endpoints.",
+    )
+
+
+def _unknown(guarding: Guarding) -> Diagnosis:
+    why = "; ".join(guarding.partition.unknown()) or "some facts are missing"
+    return Diagnosis(
+        "unknown",
+        f"it is not known whether a rule decides ({why})",
+        "Give the facts, or end with a deny that does not rest on them.",
     )
 
 

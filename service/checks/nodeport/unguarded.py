@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from service.net.prefixes import Family
 
 ID = "nodeport-unguarded"
+_OLD = " (it was so before this change)"
 _NODES_SHOWN = 5
 _CIDRS_SHOWN = 50
 
@@ -46,6 +47,13 @@ class Question:
 
     opening: Opening
     family: Family
+    was_open: Bounds | None = None
+    """The packets that the Service's openings took up before a change; None where there is none."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the opening takes up packets that it did not before."""
+        return self.was_open is None or bool(self.packets.may - self.was_open.may)
 
     @property
     def packets(self) -> Bounds:
@@ -59,7 +67,7 @@ def verdicts(judge: Judge, question: Question, found: Iterable[Exposed]) -> Iter
     told = _Told(judge, question, ways)
     yield from told.unguarded()
     yield from told.intended()
-    if not any(one.guarding.harm.may for one in ways) and judge.nodes():
+    if not any(one.guarding.harm.may for one in ways) and judge.world.node_names:
         yield told.guarded()
 
 
@@ -68,13 +76,14 @@ class _Told:
 
     def __init__(self, judge: Judge, question: Question, ways: tuple[Exposed, ...]) -> None:
         self.judge = judge
+        self.question = question
         self.opening = question.opening
         self.family = question.family
         self.ways = ways
 
     def unguarded(self) -> Iterator[Verdict]:
         """The harm, by its reason."""
-        if not self.judge.nodes():
+        if not self.judge.world.node_names:
             yield self._nowhere()
             if idle_policies(self.judge.world):
                 yield self._idle()
@@ -106,8 +115,8 @@ class _Told:
         return self._verdict(
             diagnosis.reason,
             result,
-            message=f"{self._subject()} is not guarded on {_nodes_text(nodes)}: "
-            f"{diagnosis.because}{aside}",
+            message=f"{self._subject()} {'is not' if harm.must else 'may not be'} guarded on "
+            f"{_nodes_text(nodes)}: {diagnosis.because}{aside}",
             advice=diagnosis.advice,
             witness=outside_packet(proof, shown.guarding.entry),
             causes=diagnosis.causes,
@@ -121,10 +130,12 @@ class _Told:
         if self.opening.health:
             return Result.WARN, " (kube-proxy's health check answers anyone)"
         if not any(one.fresh.may for one in exposed):
-            return Result.WARN, " (it was so before this change)"
+            return Result.WARN, _OLD
         if not any(one.fresh.must for one in exposed):
             denied = self.judge.settings.unknown is Unknown.DENY
-            return (Result.FAIL if denied else Result.WARN), " (as far as is known)"
+            known = any(one.guarding.harm.must for one in exposed)
+            aside = " (how much of it is new is not known)" if known else ""
+            return (Result.FAIL if denied else Result.WARN), aside
         if self.opening.allocated:
             return Result.FAIL, ""
         return self._range_result()
@@ -145,11 +156,12 @@ class _Told:
         refused = [one.ref.name for one in world.snapshot.problems() if _is_refused_endpoint(one)]
         aside = f" (HostEndpoint {', '.join(refused)} is not in effect)" if refused else ""
         everything = HeaderSpace.everything(self.family)
+        is_new = self.question.is_new
         return self._verdict(
             "node-without-host-endpoint",
-            Result.FAIL if not world.nodes else Result.PASS,
+            Result.FAIL if is_new else Result.WARN,
             message=f"{self._subject()} is open on every node, and no host endpoint is in effect on "
-            f"any{aside}",
+            f"any{aside}{'' if is_new else _OLD}",
             advice="Create a host endpoint for every node, or turn on automatic host endpoints.",
             details={"nodes": [], "sources": _sources(everything)},
             space=self.opening.packets(self.family),
@@ -210,6 +222,8 @@ class _Told:
                 "host endpoints names"
             )
         nodes = _names(self.ways)
+        if not self.judge.nodes():
+            note = ": no node is exposed"
         return self._verdict(
             "interface-assumed" if assumed else "guarded",
             Result.PASS,
