@@ -15,6 +15,7 @@ from service.net.prefixes import cidrs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from service.checks.apiserver.access import Passage
     from service.checks.apiserver.way import Way
     from service.model.refs import ObjectRef
     from service.policy.cause import Cause
@@ -60,12 +61,23 @@ class Told:
             yield self._lost(lost, Result.FAIL, "")
         elif new.denied.must:
             yield self._lost(new.denied.must, Result.WARN, " (it was so before this change)")
-        grown = (new.denied.may - old.denied.may) | (new.denied.must - old.denied.must)
-        perhaps = grown - lost
-        if perhaps and self.way.who is not Who.OUTSIDE:
-            deny = self.way.settings.unknown is Unknown.DENY
-            yield self._may_be_lost(perhaps, Result.FAIL if deny else Result.WARN)
+        if self.way.who is not Who.OUTSIDE:
+            yield from self._doubted(old, lost)
         yield from self._newly_carried(before)
+
+    def _doubted(self, old: Passage, lost: HeaderSpace) -> Iterator[Verdict]:
+        """What may be denied, and of which it is not known; an old doubt is told, and refuses nothing.
+
+        Where nothing at all is known of a way, what a change does to it is new every time.
+        """
+        new = self.way.passage
+        grown = (new.denied.may - old.denied.may) | (new.denied.must - old.denied.must)
+        fresh = grown - lost
+        doubt = fresh or (new.denied.may - new.denied.must)
+        if doubt:
+            blind = not (new.denied.must or new.possible.must)
+            refused = self.way.settings.unknown is Unknown.DENY and bool(fresh or blind)
+            yield self._may_be_lost(doubt, Result.FAIL if refused else Result.WARN)
 
     def _newly_carried(self, before: Way) -> Iterator[Verdict]:
         ref = self.subject
