@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from service.errors import ManifestError, SourceLocation
-from service.policy.flow_query import parse_flow
+from service.policy.flow_query import FlowError, parse_flow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -121,8 +121,8 @@ def parse_expectation(raw: Answer, file: str) -> Expectation:
     reader.known(audit, ("findings", "exactly", "pass"), "/audit")
     findings = reader.mappings(audit.get("findings"), "/audit/findings", known=_OF_FINDING)
     flows = reader.mappings(raw.get("flows"), "/flows", known=_OF_FLOW)
-    for one in flows:
-        parse_flow(one.get("flow"))
+    for at, one in enumerate(flows):
+        reader.check_flow(one.get("flow"), f"/flows/{at}/flow")
     reviews = {
         name: reader.mapping(one, f"/reviews/{name}")
         for name, one in reader.mapping(raw.get("reviews"), "/reviews").items()
@@ -169,6 +169,12 @@ class _Reader:
         for at, one in enumerate(found):
             self.known(one, known, f"{pointer}/{at}")
         return found
+
+    def check_flow(self, value: object, pointer: str) -> None:
+        try:
+            parse_flow(value)
+        except FlowError as error:
+            raise self.error(error.detail, f"{pointer}{error.location.pointer}") from error
 
     def known(self, value: Answer, names: Collection[str], pointer: str) -> None:
         for name in value:
