@@ -57,6 +57,7 @@ def verdict_of_felix(manifest):
     return "keeps"
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("folder", FLOWS)
 def test_the_model_agrees_with_every_measured_packet(folder):
     found = [one for world in measured() if world.folder == folder for one in compare(world)]
