@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from service.checks.contract import Check, Transition
@@ -22,6 +22,7 @@ from service.model.snapshot import Operation
 from service.net.headerspace import Bounds, HeaderSpace
 from service.net.prefixes import Family
 from service.policy.entries import families
+from service.policy.facts import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _OLD_FAULTS_TOLD = 10
 """How many Services with an old fault one review tells of; the audit tells of all."""
+_WHOLLY_TOLD = 100
+"""For how many node ports one review looks at every kind of nodes; of the rest it shows one."""
 
 
 def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
@@ -50,11 +53,12 @@ def opening_families(judge: Judge, opening: Opening) -> tuple[Family, ...]:
     """The families to judge: the Service's own, else those of the nodes, else IPv4."""
     if opening.families:
         return opening.families
+    known = judge.world.facts(Facts.PLACES)
     key = ("node families", judge.settings.nodes_exposed)
-    if key not in judge.world.memo:
+    if key not in known:
         found = {family for node in judge.nodes() for family in families(judge.world, node)}
-        judge.world.memo[key] = tuple(one for one in Family if one in found) or (Family.V4,)
-    return cast("tuple[Family, ...]", judge.world.memo[key])
+        known[key] = tuple(one for one in Family if one in found) or (Family.V4,)
+    return cast("tuple[Family, ...]", known[key])
 
 
 def _exposed(judge: Judge, question: Question, was_open: Bounds) -> Iterator[Exposed]:
@@ -104,65 +108,97 @@ def _review_guards(old: Judge, new: Judge) -> Iterator[Verdict]:
     Nodes whose chains are the same before and after are left out, and of the others one of each kind is
     asked about all ports at once: the cost is that of the kinds of nodes that the change touches.
     """
-    comparison = _Comparison(old, new)
-    for family, questions in _questions(new).items():
-        every = Bounds.union_all(family, (question.packets for question in questions))
-        touched = [
-            (nodes, tuple(comparison.exposed(nodes, every))) for nodes in _touched(old, new, family)
+    for family, asked in _questions(new).items():
+        ways = [
+            one
+            for nodes in _touched(old, new, family)
+            for one in _compared(old, new, nodes=nodes, live=asked.packets)
         ]
-        fresh = Bounds.union_all(family, (one.fresh for _, found in touched for one in found)).may
-        harm = Bounds.union_all(
-            family, (one.guarding.harm for _, found in touched for one in found)
-        ).may
-        worse = [one for one in questions if one.packets.may & fresh]
-        as_bad = (one for one in questions if one.packets.may & (harm - fresh))
-        for question in (*worse, *islice(as_bad, _OLD_FAULTS_TOLD)):
-            found = (comparison.exposed(nodes, question.packets) for nodes, _ in touched)
-            harmed = [one for one in chain.from_iterable(found) if one.guarding.harm.may]
-            if harmed:
-                yield from verdicts(new, question, harmed)
-
-
-def _questions(judge: Judge) -> Mapping[Family, list[Question]]:
-    """The openings of all Services, less those that only ever warn, by family."""
-    by_family: defaultdict[Family, list[Question]] = defaultdict(list)
-    for opening in all_openings(judge.world, judge.settings):
-        if not opening.health:
-            for family in opening_families(judge, opening):
-                by_family[family].append(Question(opening, family))
-    return by_family
-
-
-def _touched(old: Judge, new: Judge, family: Family) -> Iterator[tuple[str, ...]]:
-    """The nodes that *new* judges otherwise than *old*, in groups that are alike in both."""
-    same_addresses = old.world.matcher is new.world.matcher
-    before = {node: one.likeness for one in old.classes(family) for node in one.nodes}
-    for one in new.classes(family):
-        groups: defaultdict[object, list[str]] = defaultdict(list)
-        for node in one.nodes:
-            groups[before.get(node)].append(node)
-        for likeness, nodes in groups.items():
-            if likeness != one.likeness or not same_addresses:
-                yield tuple(nodes)
+        fresh = Bounds.union_all(family, (one.fresh for one in ways)).may
+        harm = Bounds.union_all(family, (one.guarding.harm for one in ways)).may
+        old_faults = islice(asked.meeting(harm - fresh), _OLD_FAULTS_TOLD)
+        for told, question in enumerate((*asked.meeting(fresh), *old_faults)):
+            cut = (one.within(question.packets) for one in ways)
+            harmed = (one for one in cut if one.guarding.harm.may)
+            yield from verdicts(new, question, islice(harmed, None if told < _WHOLLY_TOLD else 1))
 
 
 @dataclass(frozen=True, slots=True)
-class _Comparison:
-    """The guards before and after a change."""
+class _Asked:
+    """All questions in one family, and the packets of all of them."""
 
-    old: Judge
-    new: Judge
+    questions: tuple[Question, ...]
+    packets: Bounds
 
-    def exposed(self, nodes: tuple[str, ...], live: Bounds) -> Iterator[Exposed]:
-        """What is harmed of *live* at the entries of the first of *nodes*, and how much of it is new."""
-        family = live.may.family
-        before = (
-            self.old.guarding(entry, live).harm for entry in self.old.ways_in(nodes[0], family)
-        )
-        was_open = Bounds.union_all(family, before)
-        for entry in self.new.ways_in(nodes[0], family):
-            guarding = self.new.guarding(entry, live)
-            yield Exposed(nodes, guarding, fresh=guarding.harm - was_open)
+    def meeting(self, space: HeaderSpace) -> Iterator[Question]:
+        """The questions about some packet of *space*."""
+        if space:
+            yield from (one for one in self.questions if one.packets.may & space)
+
+
+def _questions(judge: Judge) -> Mapping[Family, _Asked]:
+    """The openings of all Services, less those that only ever warn, by family; once for all policies."""
+    settings = judge.settings
+    key = ("questions", settings.nodes_exposed, settings.node_port_range)
+    known = judge.world.facts(Facts.OPENINGS)
+    if key not in known:
+        by_family: defaultdict[Family, list[Question]] = defaultdict(list)
+        for opening in all_openings(judge.world, settings):
+            if not opening.health:
+                for family in opening_families(judge, opening):
+                    by_family[family].append(Question(opening, family))
+        known[key] = {
+            family: _Asked(
+                tuple(questions), Bounds.union_all(family, (one.packets for one in questions))
+            )
+            for family, questions in by_family.items()
+        }
+    return cast("Mapping[Family, _Asked]", known[key])
+
+
+def _touched(old: Judge, new: Judge, family: Family) -> Iterator[tuple[str, ...]]:
+    """The nodes that *new* judges otherwise than *old*, in groups that are alike in both.
+
+    O(kinds of nodes) where a change leaves the kinds as they are.
+    """
+    same_addresses = old.world.matcher is new.world.matcher
+    before = old.likenesses(family)
+    groups: defaultdict[tuple[object, object], list[str]] = defaultdict(list)
+    for nodes, likeness in new.likenesses(family).items():
+        if nodes in before:
+            groups[before[nodes], likeness] += nodes
+        else:
+            singly = _by_node(old, family)
+            for node in nodes:
+                groups[singly.get(node), likeness].append(node)
+    for (was, likeness), alike in groups.items():
+        if was != likeness or not same_addresses:
+            yield tuple(sorted(alike))
+
+
+def _by_node(judge: Judge, family: Family) -> Mapping[str, object]:
+    known = judge.world.facts(Facts.POLICY)
+    key = (
+        "likeness by node",
+        judge.settings.nodes_exposed,
+        judge.settings.node_port_addresses,
+        family,
+    )
+    if key not in known:
+        known[key] = {
+            node: likeness for nodes, likeness in judge.likenesses(family).items() for node in nodes
+        }
+    return cast("Mapping[str, object]", known[key])
+
+
+def _compared(old: Judge, new: Judge, *, nodes: tuple[str, ...], live: Bounds) -> Iterator[Exposed]:
+    """What is harmed of *live* at the entries of the first of *nodes*, and how much of it is new."""
+    family = live.may.family
+    before = (old.guarding(entry, live).harm for entry in old.ways_in(nodes[0], family))
+    was_open = Bounds.union_all(family, before)
+    for entry in new.ways_in(nodes[0], family):
+        guarding = new.guarding(entry, live)
+        yield Exposed(nodes, guarding, fresh=guarding.harm - was_open)
 
 
 CHECK = Check(

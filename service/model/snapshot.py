@@ -115,8 +115,10 @@ class Snapshot:
             yield from (of_kind[ref] for ref in sorted(of_kind))
 
     def problems(self) -> Iterator[Decoded[object]]:
-        """The objects with problems, sorted by reference; then the replaced ones among them."""
-        return (one for one in chain(self.decoded(), self.replaced) if one.problems)
+        """The objects with problems, sorted by reference; then the replaced ones among them. O(objects)."""
+        every = chain.from_iterable(of_kind.values() for of_kind in self._by_kind.values())
+        standing = sorted((one for one in every if one.problems), key=lambda one: one.ref)
+        return (one for one in chain(standing, self.replaced) if one.problems)
 
     def with_change(self, change: Change) -> Snapshot:
         """The snapshot after *change*: O(objects of the changed type), all other maps are shared."""

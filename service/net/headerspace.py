@@ -210,7 +210,7 @@ class Bounds:
 
     def __post_init__(self) -> None:
         """Refuse bounds that no set can keep."""
-        if not self.must <= self.may:
+        if self.must is not self.may and not self.must <= self.may:
             raise ValueError(f"{self.must!r} is not within {self.may!r}")
 
     @classmethod
@@ -230,7 +230,7 @@ class Bounds:
     @property
     def is_exact(self) -> bool:
         """Whether only one set lies between the bounds."""
-        return self.must == self.may
+        return self.must is self.may or self.must == self.may
 
     def __and__(self, other: Bounds) -> Self:
         """The bounds of the intersection."""

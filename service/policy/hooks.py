@@ -16,12 +16,14 @@ from service.net.intervals import IntervalSet
 from service.net.prefixes import Family
 from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import DEFAULT_ALLOW
+from service.policy.order import tier_view
 from service.policy.partition import Part, Partition, undetermined, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from service.model.kinds.felix_configuration import FailsafePort
+    from service.model.kinds.tier import Tier
     from service.policy.convert import Policy, PolicyRule
     from service.policy.felix import FelixView
     from service.policy.match import Matcher
@@ -38,6 +40,17 @@ class TierPolicies:
 
     tier: TierView
     policies: tuple[Policy, ...]
+
+
+def in_tiers(policies: Iterable[Policy], tiers: Mapping[str, Tier]) -> tuple[TierPolicies, ...]:
+    """*policies*, which are in Felix's order, by tier; a tier without any is left out."""
+    by_tier: dict[str, list[Policy]] = {}
+    for policy in policies:
+        by_tier.setdefault(policy.tier, []).append(policy)
+    return tuple(
+        TierPolicies(tier_view(name, tiers), tuple(governing))
+        for name, governing in by_tier.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from dataclasses import replace
+from bisect import bisect_left, insort
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -21,13 +21,14 @@ from service.policy.addresses import AddressBook, namespace_labels
 from service.policy.cause import Direction, Hook
 from service.policy.convert import Policy, global_policy
 from service.policy.endpoints import WILDCARD, NodeEndpoints, automatic_endpoints, node_endpoints
+from service.policy.facts import ADDRESSED, PLACED, READ, Facts
 from service.policy.felix import DEFAULT_VIEW, FelixView, felix_view
-from service.policy.hooks import Chain, TierPolicies, evaluate, no_endpoint
+from service.policy.hooks import Chain, TierPolicies, evaluate, in_tiers, no_endpoint
 from service.policy.match import Matcher
 from service.policy.order import policy_key, tier_view
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from service.model.refs import ObjectRef
     from service.model.snapshot import Change, Snapshot
@@ -37,6 +38,15 @@ if TYPE_CHECKING:
 _ResolveKey = tuple[frozenset[tuple[str, str]], "Hook", "Direction"]
 _NAMESPACE_PROFILE = "kns."
 _MEMO_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """How a world differs from *base*: by one policy."""
+
+    base: World
+    removed: Policy | None
+    added: Policy | None
 
 
 class World:
@@ -53,6 +63,8 @@ class World:
         self._chains: dict[Chain, Chain] = {}
         self._partitions: dict[tuple[int, Bounds], tuple[Chain, Partition]] = {}
         self._failsafes = True
+        self._exchange: _Exchange | None = None
+        self._facts: dict[Facts, dict[object, object]] = {one: {} for one in Facts}
         self.memo: dict[object, object] = {}
         """What the floors above derive from this world, by keys of their own; it goes with the world."""
 
@@ -61,15 +73,25 @@ class World:
         """The world of *snapshot*."""
         return cls(snapshot)
 
+    def facts(self, kind: Facts) -> dict[object, object]:
+        """The store of facts of one kind, by the keys of whoever derives them; overlays share it."""
+        return self._facts[kind]
+
     def with_change(self, change: Change) -> World:
-        """The world after *change*, which shares with this one whatever the change leaves alone."""
+        """The world after *change*, which shares with this one whatever the change leaves alone.
+
+        What can be shared is worked out here first, so that it is worked out once for all overlays.
+        """
         after = World(self.snapshot.with_change(change))
         before, now = self.snapshot, after.snapshot
-        touched = {kind for kind in _ALL_KINDS if before.all(kind) is not now.all(kind)}
+        touched = {kind for kind in READ if before.all(kind) is not now.all(kind)}
         for attribute, kinds in _DEPENDS.items():
-            if attribute in self.__dict__ and not touched.intersection(kinds):
-                after.__dict__[attribute] = self.__dict__[attribute]
-        if touched == {GlobalNetworkPolicy} and "policies" in self.__dict__:
+            if not touched.intersection(kinds):
+                after.__dict__[attribute] = getattr(self, attribute)
+        after._facts |= {
+            one: store for one, store in self._facts.items() if not touched.intersection(one.value)
+        }
+        if touched == {GlobalNetworkPolicy}:
             after._splice(self, change)
         return after
 
@@ -78,8 +100,13 @@ class World:
         if "stripped" not in self.memo:
             stripped = World(self.snapshot)
             for attribute in _DEPENDS:
-                if attribute in self.__dict__ and attribute != "_felix":
-                    stripped.__dict__[attribute] = self.__dict__[attribute]
+                if attribute != "_felix":
+                    stripped.__dict__[attribute] = getattr(self, attribute)
+            for one in (Facts.PLACES, Facts.OPENINGS):
+                stripped._facts[one] = self._facts[one]
+            alike = self._facts[Facts.LIKENESS].setdefault("without failsafes", {})
+            stripped._facts[Facts.LIKENESS] = cast("dict[object, object]", alike)
+            stripped._exchange = self._exchange
             stripped._failsafes = False
             self.memo["stripped"] = stripped
         return cast("World", self.memo["stripped"])
@@ -87,27 +114,30 @@ class World:
     def _splice(self, base: World, change: Change) -> None:
         """Take over the policies of *base* with one of them exchanged, and what that leaves valid.
 
-        O(policies) pointer copies and O(label classes); nothing is parsed, sorted or matched again.
+        O(policies) pointer copies; nothing is parsed, sorted or matched again.
         """
         ref = change.ref
-        removed = [policy for policy in base.policies if policy.meta.ref == ref]
-        kept = [policy for policy in base.policies if policy.meta.ref != ref]
         gnp = self.snapshot.all(GlobalNetworkPolicy).get(ref)
-        added = [global_policy(gnp)] if gnp else []
-        for policy in added:
-            insort(kept, policy, key=self._order)
-        self.__dict__["policies"] = tuple(kept)
-        used = {
-            label for policy in added if policy.applies_to for label in policy.applies_to.labels()
-        }
+        added = global_policy(gnp) if gnp else None
+        exchange = _Exchange(base, base._policies_by_ref.get(ref), added)
+        self.__dict__["policies"] = self._exchanged(base.policies, exchange)
+        by_ref = {**base._policies_by_ref}
+        by_ref.pop(ref, None)
+        self.__dict__["_policies_by_ref"] = by_ref | ({ref: added} if added else {})
+        used = added.applies_to.labels() if added and added.applies_to else frozenset()
         # A name too many splits classes finer than need be, and is never wrong.
         self.__dict__["_labels_used"] = base._labels_used | used
-        if used <= base._labels_used:
-            self._resolved = {
-                key: tiers
-                for key, tiers in base._resolved.items()
-                if not any(policy.selects(dict(key[0])) for policy in (*removed, *added))
-            }
+        if self.labels_that_matter == base.labels_that_matter:
+            self._exchange = exchange
+
+    def _exchanged(self, policies: Iterable[Policy], exchange: _Exchange) -> tuple[Policy, ...]:
+        """*policies*, which are in order, with the removed one gone and the added one in its place."""
+        every = list(policies)
+        if exchange.removed is not None:
+            del every[bisect_left(every, self._order(exchange.removed), key=self._order)]
+        if exchange.added is not None:
+            insort(every, exchange.added, key=self._order)
+        return tuple(every)
 
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
@@ -134,10 +164,15 @@ class World:
             if hep.meta.ref.name not in present
         )
 
+    @property
+    def heps(self) -> tuple[HostEndpoint, ...]:
+        """Every host endpoint: those in effect, and those that Calico's controller would make."""
+        return (*self.snapshot.all(HostEndpoint).values(), *self.automatic)
+
     @cached_property
     def _endpoints(self) -> Mapping[str, NodeEndpoints]:
         by_node: dict[str, list[HostEndpoint]] = {}
-        for hep in (*self.snapshot.all(HostEndpoint).values(), *self.automatic):
+        for hep in self.heps:
             by_node.setdefault(hep.node, []).append(hep)
         return {node: node_endpoints(heps) for node, heps in by_node.items()}
 
@@ -169,10 +204,9 @@ class World:
     @cached_property
     def matcher(self) -> Matcher:
         """The packet sets of rules, over the labelled addresses of this snapshot."""
-        heps = (*self.snapshot.all(HostEndpoint).values(), *self.automatic)
         return Matcher(
             AddressBook(
-                heps=((hep, self.labels(hep)) for hep in heps),
+                heps=((hep, self.labels(hep)) for hep in self.heps),
                 network_sets=self.snapshot.all(NetworkSet).values(),
                 namespaces=self.namespaces,
                 nodes=self.nodes.values(),
@@ -207,14 +241,29 @@ class World:
     @cached_property
     def _labels_used(self) -> frozenset[str]:
         """The label names that any policy's selector looks at: the rest cannot tell endpoints apart."""
-        return frozenset().union(
-            *(policy.applies_to.labels() for policy in self.policies if policy.applies_to)
-        )
+        policies = (*self.policies, *self._staged_prednat)
+        return frozenset().union(*(one.applies_to.labels() for one in policies if one.applies_to))
+
+    @cached_property
+    def _labels_present(self) -> frozenset[str]:
+        """The label names that any host endpoint has."""
+        return frozenset().union(*map(self.labels, self.heps))
+
+    @cached_property
+    def labels_that_matter(self) -> frozenset[str]:
+        """The label names that can tell endpoints apart: those that a policy asks for and one has."""
+        return self._labels_used & self._labels_present
+
+    def likeness(self, hep: HostEndpoint) -> object:
+        """What host endpoints agree in that have the same chains at every hook."""
+        is_wildcard = hep.interface_name == WILDCARD
+        return self.label_class(hep), hep.profiles, self.felix(hep.node), is_wildcard
 
     def label_class(self, hep: HostEndpoint) -> frozenset[tuple[str, str]]:
         """The labels of *hep* that matter: endpoints that agree in them have the same policies."""
+        matter = self.labels_that_matter
         return frozenset(
-            (name, value) for name, value in self.labels(hep).items() if name in self._labels_used
+            (name, value) for name, value in self.labels(hep).items() if name in matter
         )
 
     def resolve(
@@ -224,23 +273,34 @@ class World:
 
         Tiers without such a policy are left out: they have no end. O(policies), once per label class.
         """
-        key = (self.label_class(hep), hook, direction)
+        return self._tiers_at((self.label_class(hep), hook, direction))
+
+    def _tiers_at(self, key: _ResolveKey) -> tuple[TierPolicies, ...]:
         known = self._resolved.get(key)
         if known is None:
             known = self._resolved[key] = self._resolve(key)
         return known
 
     def _resolve(self, key: _ResolveKey) -> tuple[TierPolicies, ...]:
+        """By way of the world that this one is an overlay of, where its classes are the same."""
         label_class, hook, direction = key
         labels = dict(label_class)
-        by_tier: dict[str, list[Policy]] = {}
-        for policy in self.policies:
-            if policy.governs(hook, direction) and policy.selects(labels):
-                by_tier.setdefault(policy.tier, []).append(policy)
-        return tuple(
-            TierPolicies(tier_view(name, self._tiers), tuple(policies))
-            for name, policies in by_tier.items()
+
+        def here(policy: Policy | None) -> Policy | None:
+            if policy is None or not policy.governs(hook, direction):
+                return None
+            return policy if policy.selects(labels) else None
+
+        if self._exchange is None:
+            return in_tiers(filter(here, self.policies), self._tiers)
+        exchange = replace(
+            self._exchange, removed=here(self._exchange.removed), added=here(self._exchange.added)
         )
+        tiers = self._exchange.base._tiers_at(key)  # noqa: SLF001 - a World too
+        if exchange.removed is None and exchange.added is None:
+            return tiers
+        standing = (policy for tier in tiers for policy in tier.policies)
+        return in_tiers(self._exchanged(standing, exchange), self._tiers)
 
     @cached_property
     def _staged_prednat(self) -> tuple[Policy, ...]:
@@ -313,33 +373,25 @@ class World:
         return known[1]
 
 
-_ADDRESSED: tuple[type, ...] = (
-    Node,
-    HostEndpoint,
-    KubeControllersConfiguration,
-    NetworkSet,
-    Namespace,
-    EndpointSlice,
-)
-
 _DEPENDS: dict[str, tuple[type, ...]] = {
     "nodes": (Node,),
     "namespaces": (Namespace,),
-    "automatic": (Node, HostEndpoint, KubeControllersConfiguration),
-    "_endpoints": (Node, HostEndpoint, KubeControllersConfiguration),
-    "node_names": (Node, HostEndpoint, KubeControllersConfiguration),
-    "matcher": _ADDRESSED,
+    "automatic": PLACED,
+    "_endpoints": PLACED,
+    "node_names": PLACED,
+    "matcher": ADDRESSED,
     "_tiers": (Tier,),
     "policies": (Tier, GlobalNetworkPolicy),
-    "_labels_used": (Tier, GlobalNetworkPolicy),
+    "_policies_by_ref": (Tier, GlobalNetworkPolicy),
     "_staged_prednat": (StagedGlobalNetworkPolicy,),
+    "_labels_used": (GlobalNetworkPolicy, StagedGlobalNetworkPolicy),
+    "_labels_present": (*PLACED, Namespace),
+    "labels_that_matter": (*PLACED, Namespace, GlobalNetworkPolicy, StagedGlobalNetworkPolicy),
     "_felix_configurations": (FelixConfiguration,),
     "_felix": (FelixConfiguration, Node),
     "_resolved": (Tier, GlobalNetworkPolicy),
     # Chains are keyed by their content, and partitions by chains: only addresses come from elsewhere.
     "_chains": (),
-    "_partitions": _ADDRESSED,
+    "_partitions": ADDRESSED,
 }
 """What each cached value is computed from, so that an overlay keeps what its change does not touch."""
-
-_ALL_KINDS = frozenset(kind for kinds in _DEPENDS.values() for kind in kinds)

@@ -19,6 +19,7 @@ from service.net.intervals import IntervalSet
 from service.net.prefixes import Family, addresses_in, format_ip
 from service.policy.cause import Decision, Direction, Hook
 from service.policy.entries import entries, known_addresses
+from service.policy.facts import Facts
 from service.policy.gates import Gate
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from service.checks.settings import CheckSettings
     from service.net.prefixes import Address
+    from service.policy.hooks import Chain
     from service.policy.partition import Part, Partition
     from service.policy.world import World
 
@@ -121,7 +123,8 @@ def api_endpoints(world: World, settings: CheckSettings) -> tuple[ApiEndpoint, .
 
 def address_owners(world: World) -> dict[Address, str]:
     """The node of every address that is known to be a node's, its ExternalIPs included."""
-    if "address owners" not in world.memo:
+    known = world.facts(Facts.PLACES)
+    if "address owners" not in known:
         owners = {
             address: node.meta.ref.name
             for node in world.nodes.values()
@@ -129,8 +132,8 @@ def address_owners(world: World) -> dict[Address, str]:
         }
         for node in world.node_names:
             owners |= dict.fromkeys(known_addresses(world, node), node)
-        world.memo["address owners"] = owners
-    return cast("dict[Address, str]", world.memo["address owners"])
+        known["address owners"] = owners
+    return cast("dict[Address, str]", known["address owners"])
 
 
 def outside(world: World, family: Family) -> IntervalSet:
@@ -146,27 +149,28 @@ def passage(
 ) -> Passage:
     """The fate of every first packet that *who* sends to *endpoint*; kept with the world."""
     key = ("passage", endpoint, who, operators)
-    if key not in world.memo:
+    known = world.facts(Facts.POLICY)
+    if key not in known:
         if who is Who.NODES:
-            world.memo[key] = _from_nodes(world, endpoint)
+            known[key] = _from_nodes(world, endpoint)
         else:
             sources = outside(world, endpoint.family) if operators is None else operators
             live = Bounds.exact(endpoint.packets(sources))
-            world.memo[key] = _arrival(world, endpoint, live)
-    return cast("Passage", world.memo[key])
+            known[key] = _arrival(world, endpoint, live)
+    return cast("Passage", known[key])
 
 
 def _from_nodes(world: World, endpoint: ApiEndpoint) -> Passage:
-    """All nodes' ways, those of nodes with the same way out in one."""
+    """All nodes' ways, those of nodes with the same way out in one; they arrive all alike."""
+    family = endpoint.family
     passages = []
     for gates, sources in _departures(world, endpoint):
         live = Bounds.exact(endpoint.packets(sources))
-        left = _worst(live, [gate.from_host(world, live) for gate in gates])
-        arrived = _arrival(world, endpoint, live)
-        passages.append(Passage(live, left.denied | arrived.denied, (*left.parts, *arrived.parts)))
+        passages.append(_worst(live, [gate.from_host(world, live) for gate in gates]))
+    everybody = Bounds.union_all(family, (one.live for one in passages))
+    passages.append(_arrival(world, endpoint, everybody))
     if endpoint.node:
         passages.append(_over_loopback(world, endpoint))
-    family = endpoint.family
     return Passage(
         Bounds.union_all(family, (one.live for one in passages)),
         Bounds.union_all(family, (one.denied for one in passages)),
@@ -183,22 +187,48 @@ def _over_loopback(world: World, endpoint: ApiEndpoint) -> Passage:
     return Passage(live, left.denied | came.denied, (*left.parts, *came.parts))
 
 
+@dataclass(frozen=True, slots=True)
+class _WayOut:
+    """The gates by which some nodes leave for an address, of which one is it, and their addresses."""
+
+    gates: tuple[Gate, ...]
+    sources: IntervalSet
+
+
 def _departures(
     world: World, endpoint: ApiEndpoint
 ) -> Iterator[tuple[tuple[Gate, ...], IntervalSet]]:
     """The gates by which nodes leave for *endpoint*, each with the source addresses behind it."""
-    groups: defaultdict[frozenset[tuple[int, ...]], list[int]] = defaultdict(list)
-    gates_of: dict[frozenset[tuple[int, ...]], tuple[Gate, ...]] = {}
-    for node in world.node_names:
-        if node == endpoint.node:
-            continue
-        source, gates = _way_out(world, node, endpoint.address)
-        if source is not None:
-            likeness = frozenset(_egress_likeness(world, gate) for gate in gates)
-            groups[likeness].append(source)
-            gates_of.setdefault(likeness, gates)
-    for likeness, sources in groups.items():
-        yield gates_of[likeness], IntervalSet.of(*((one, one) for one in sources))
+    groups: defaultdict[object, list[_WayOut]] = defaultdict(list)
+    for one in _ways_out(world, endpoint):
+        likeness = frozenset(_egress_chains(world, gate) for gate in one.gates)
+        groups[likeness].append(one)
+    for alike in groups.values():
+        yield alike[0].gates, IntervalSet.union_all(one.sources for one in alike)
+
+
+def _ways_out(world: World, endpoint: ApiEndpoint) -> tuple[_WayOut, ...]:
+    """The ways out of all nodes, those in one that only policy could tell apart; once for all policies."""
+    known = world.facts(Facts.LIKENESS)
+    key = ("ways out", endpoint, world.labels_that_matter)
+    if key not in known:
+        gates_of: dict[object, tuple[Gate, ...]] = {}
+        sources: defaultdict[object, list[int]] = defaultdict(list)
+        for node in world.node_names:
+            source, gates = _way_out(world, node, endpoint.address)
+            if source is not None and node != endpoint.node:
+                alike = frozenset(_gate_likeness(world, gate) for gate in gates)
+                sources[alike].append(source)
+                gates_of.setdefault(alike, gates)
+        known[key] = tuple(
+            _WayOut(gates_of[alike], IntervalSet.of(*((one, one) for one in values)))
+            for alike, values in sources.items()
+        )
+    return cast("tuple[_WayOut, ...]", known[key])
+
+
+def _gate_likeness(world: World, gate: Gate) -> object:
+    return tuple(world.likeness(hep) if hep else None for hep in (gate.named, gate.wildcard))
 
 
 def _way_out(world: World, node: str, to: Address) -> tuple[int | None, tuple[Gate, ...]]:
@@ -230,10 +260,11 @@ def _same_prefix(value: int, to: Address, length: int) -> bool:
     return value >> shift == to[1] >> shift
 
 
-def _egress_likeness(world: World, gate: Gate) -> tuple[int, ...]:
+def _egress_chains(world: World, gate: Gate) -> tuple[Chain | None, ...]:
+    """What ways out must agree in to be judged alike."""
     endpoints = (gate.endpoint(world, Hook.UNTRACKED), gate.endpoint(world, Hook.NORMAL))
     return tuple(
-        id(world.chain(endpoint, hook, Direction.EGRESS)) if endpoint else 0
+        world.chain(endpoint, hook, Direction.EGRESS) if endpoint else None
         for endpoint, hook in zip(endpoints, (Hook.UNTRACKED, Hook.NORMAL), strict=True)
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.model.kinds.host_endpoint import HostEndpoint
 from service.model.selector import AbsentLabels
 from service.net.headerspace import Bounds, HeaderSpace
 from service.policy.cause import Decision, Direction, Reason
@@ -45,8 +44,7 @@ def latent_denials(world: World, ref: ObjectRef, live: HeaderSpace) -> HeaderSpa
 
 
 def _selects_some(world: World, policy: Policy) -> bool:
-    every = (*world.snapshot.all(HostEndpoint).values(), *world.automatic)
-    return any(policy.selects(world.labels(hep)) for hep in every)
+    return any(policy.selects(world.labels(hep)) for hep in world.heps)
 
 
 def _may_select_hosts(policy: Policy) -> bool:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from service.checks.nodeport.guard import policeable
 from service.errors import SelectorError
 from service.model.kinds.global_network_policy import GlobalNetworkPolicy
-from service.model.kinds.host_endpoint import HostEndpoint
 from service.model.rule import Action
 from service.net.flow import protocol_name
 from service.net.intervals import IntervalSet
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from service.checks.nodeport.guard import Guarding
     from service.checks.nodeport.openings import Opening
+    from service.model.kinds.host_endpoint import HostEndpoint
     from service.model.meta import Decoded
     from service.policy.cause import Cause
     from service.policy.convert import Policy, PolicyRule
@@ -258,8 +258,7 @@ def idle_policies(world: World) -> tuple[Policy, ...]:
     guards = [policy for policy in world.policies if policy.hook is not Hook.NORMAL]
     if not guards:
         return ()
-    every = (*world.snapshot.all(HostEndpoint).values(), *world.automatic)
-    classes = {world.label_class(hep) for hep in every}
+    classes = {world.label_class(hep) for hep in world.heps}
     return tuple(
         policy for policy in guards if not any(policy.selects(dict(one)) for one in classes)
     )

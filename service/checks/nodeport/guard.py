@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from service.model.selector import parse
 from service.net.headerspace import Bounds, Field, HeaderSpace
@@ -12,10 +12,11 @@ from service.net.intervals import IntervalSet
 from service.net.prefixes import addresses_in
 from service.policy.cause import Decision, Direction, Hook, Reason
 from service.policy.entries import Entry, entries, families
+from service.policy.facts import Facts
 from service.policy.partition import Part, Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from service.checks.settings import CheckSettings
     from service.net.prefixes import Family
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from service.policy.convert import PolicyRule
     from service.policy.hooks import Chain
     from service.policy.world import World
+
+T = TypeVar("T")
 
 _HOOKS = (Hook.UNTRACKED, Hook.PRE_DNAT)
 _ALL_PORTS = IntervalSet.of((1, 65535))
@@ -65,6 +68,16 @@ class Guarding:
     let_through: Bounds
     allow_all: tuple[Part, ...] = ()
 
+    def within(self, packets: Bounds) -> Guarding:
+        """What the guards make of *packets* alone, without asking them again."""
+        return replace(
+            self,
+            partition=_within(self.partition, packets),
+            harm=self.harm & packets,
+            let_through=self.let_through & packets,
+            allow_all=_cut(self.allow_all, packets),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Judge:
@@ -87,24 +100,53 @@ class Judge:
     def classes(self, family: Family) -> tuple[NodeClass, ...]:
         """The exposed nodes that have *family*, in classes, each in order of name.
 
-        O(nodes), once per world and setting.
+        Once per policies and setting: O(kinds of nodes), and O(nodes) where a chain tests addresses.
         """
-        exposed, answering = self.settings.nodes_exposed, self.settings.node_port_addresses
-        key = ("node classes", exposed, answering, family)
-        if key not in self.world.memo:
-            self.world.memo[key] = self._classes(family)
-        return cast("tuple[NodeClass, ...]", self.world.memo[key])
+        return self._kept(Facts.POLICY, ("node classes", family), lambda: self._classes(family))
 
     def _classes(self, family: Family) -> tuple[NodeClass, ...]:
         members: dict[object, list[str]] = {}
+        for nodes, likeness in self.likenesses(family).items():
+            members.setdefault(likeness, []).extend(nodes)
+        return tuple(
+            NodeClass(family, tuple(sorted(nodes)), self.ways_in(nodes[0], family), likeness)
+            for likeness, nodes in members.items()
+        )
+
+    def likenesses(self, family: Family) -> Mapping[tuple[str, ...], object]:
+        """The likeness of each group of exposed nodes, as small as what tells the groups apart."""
+        return self._kept(Facts.POLICY, ("likenesses", family), lambda: self._likenesses(family))
+
+    def _likenesses(self, family: Family) -> dict[tuple[str, ...], object]:
+        found: dict[tuple[str, ...], object] = {}
+        for nodes in self._kinds(family):
+            if self._asks_for_addresses(nodes[0], family):
+                found |= {(node,): self._likeness(node, family) for node in nodes}
+            else:
+                found[nodes] = self._likeness(nodes[0], family)
+        return found
+
+    def _kinds(self, family: Family) -> tuple[tuple[str, ...], ...]:
+        """The exposed nodes that have *family*, grouped by all that policy can tell apart but addresses."""
+        key = ("kinds of nodes", family, self.world.labels_that_matter)
+        return self._kept(Facts.LIKENESS, key, lambda: self._group(family))
+
+    def _group(self, family: Family) -> tuple[tuple[str, ...], ...]:
+        groups: dict[object, list[str]] = {}
         for node in self.nodes():
             known = families(self.world, node)
             if not known or family in known:
-                members.setdefault(self._likeness(node, family), []).append(node)
-        return tuple(
-            NodeClass(family, tuple(nodes), self.ways_in(nodes[0], family), likeness)
-            for likeness, nodes in members.items()
-        )
+                ways = (_gate_likeness(self.world, one) for one in self.ways_in(node, family))
+                groups.setdefault((policeable(self.world, node), *ways), []).append(node)
+        return tuple(map(tuple, groups.values()))
+
+    def _kept(self, kind: Facts, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """A fact of the world by the settings that choose entries, worked out once."""
+        store = self.world.facts(kind)
+        whole = (*key, self.settings.nodes_exposed, self.settings.node_port_addresses)
+        if whole not in store:
+            store[whole] = make()
+        return cast("T", store[whole])
 
     def ways_in(self, node: str, family: Family) -> tuple[Entry, ...]:
         """The entries of a node at which node ports answer."""
@@ -122,18 +164,22 @@ class Judge:
     def _entry_likeness(self, entry: Entry) -> object:
         """What entries must agree in to be judged alike: chains, and addresses where rules ask for them."""
         chains = tuple(_chain(self.world, entry, hook) for hook in _HOOKS)
-        asks = any(chain is not None and _tests_destination(chain) for chain in chains)
-        return (
-            tuple(id(chain) for chain in chains),
-            entry.assumed,
-            entry.gate.named is None and entry.gate.wildcard is None,
-            entry.addresses if asks else None,
+        is_open = entry.gate.named is None and entry.gate.wildcard is None
+        addresses = entry.addresses if any(map(_tests_destination, chains)) else None
+        return chains, entry.assumed, is_open, addresses
+
+    def _asks_for_addresses(self, node: str, family: Family) -> bool:
+        return any(
+            _tests_destination(_chain(self.world, entry, hook))
+            for entry in self.ways_in(node, family)
+            for hook in _HOOKS
         )
 
     def guarding(self, entry: Entry, live: Bounds, served: Served = Served.BEHIND_DNAT) -> Guarding:
         """What the guards of *entry* make of *live* packets, of those that are sent to its addresses."""
         judge = entry.gate.to_host if served is Served.BY_HOST else entry.gate.guard
-        partition = _restricted(judge(self.world, live), entry.addresses)
+        here = Bounds.exact(HeaderSpace.box(entry.family, {Field.DST: entry.addresses}))
+        partition = _within(judge(self.world, live), here)
         family = entry.family
         allow_all = tuple(
             part for part in partition.of(Decision.ALLOW) if not is_decision(self.world, part.cause)
@@ -173,9 +219,14 @@ def _chain(world: World, entry: Entry, hook: Hook) -> Chain | None:
     return None if endpoint is None else world.chain(endpoint, hook, Direction.INGRESS)
 
 
-def _tests_destination(chain: Chain) -> bool:
+def _gate_likeness(world: World, entry: Entry) -> object:
+    ends = (entry.gate.named, entry.gate.wildcard)
+    return entry.assumed, tuple(world.likeness(hep) if hep else None for hep in ends)
+
+
+def _tests_destination(chain: Chain | None) -> bool:
     """Whether any rule of the chain asks where the packet goes, so that alike nodes may differ."""
-    return any(
+    return chain is not None and any(
         rule.tests_destination
         for tier in chain.tiers
         for policy in tier.policies
@@ -183,16 +234,23 @@ def _tests_destination(chain: Chain) -> bool:
     )
 
 
-def _restricted(partition: Partition, addresses: IntervalSet) -> Partition:
-    """*partition* for the packets that are sent to *addresses* only."""
-    family = partition.live.may.family
-    here = Bounds.exact(HeaderSpace.box(family, {Field.DST: addresses}))
+def _within(partition: Partition, packets: Bounds) -> Partition:
+    """*partition* for the packets that are in *packets* too."""
+    return Partition(
+        partition.live & packets,
+        _cut(partition.parts, packets),
+        _cut(partition.spared, packets),
+    )
 
-    def narrowed(parts: Iterable[Part]) -> tuple[Part, ...]:
-        cut = (Part(part.decision, part.cause, part.space & here, part.unknown) for part in parts)
-        return tuple(part for part in cut if part.space.may)
 
-    return Partition(partition.live & here, narrowed(partition.parts), narrowed(partition.spared))
+def _cut(parts: Iterable[Part], packets: Bounds) -> tuple[Part, ...]:
+    """The *parts* that have some of *packets*, with those alone."""
+    spaces = ((part, part.space & packets) for part in parts)
+    return tuple(
+        replace(part, space=space, unknown=() if space.is_exact else part.unknown)
+        for part, space in spaces
+        if space.may
+    )
 
 
 def rule_of(world: World, cause: Cause) -> PolicyRule | None:

@@ -40,6 +40,10 @@ class Exposed:
     guarding: Guarding
     fresh: Bounds
 
+    def within(self, packets: Bounds) -> Exposed:
+        """The exposure of *packets* alone."""
+        return Exposed(self.nodes, self.guarding.within(packets), self.fresh & packets)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
