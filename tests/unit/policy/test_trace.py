@@ -9,53 +9,26 @@ from service.policy.stages import Detail
 from service.policy.trace import trace
 from service.policy.world import World
 from tests.factories import (
-    make_endpoint_slice,
-    make_felix_configuration,
     make_gnp,
     make_hep,
     make_node,
     make_prednat,
-    make_service,
     make_snapshot,
     raw,
 )
-
-CLIENT = {"ip": "203.0.113.9"}
-W1, W2 = "10.0.0.11", "10.0.0.12"
-EGRESS_ANY = make_gnp("egress-any", types=["Egress"], egress=[{"action": "Allow"}])
-TO_W1 = {"from": CLIENT, "to": {"node": "w1"}, "protocol": "TCP", "port": 9100, "src_port": 40000}
-
-
-def world(*objects, interfaces=None):
-    """Two nodes, w1 with *interfaces* if they are given, and *objects*."""
-    nodes = (make_node("w1", internal=W1, interfaces=interfaces), make_node("w2", internal=W2))
-    return World.of(make_snapshot(*nodes, *objects))
-
-
-def answer(where, **changed):
-    """The trace of the flow to w1's port 9100, with some fields changed."""
-    fields = {**TO_W1, **changed}
-    present = {name: value for name, value in fields.items() if value is not None}
-    return trace(where, parse_flow(present))
-
-
-def met(where, **changed):
-    """The stages as (node, hook, verdict)."""
-    stages = answer(where, **changed).stages
-    return [(stage.node, stage.hook.value, stage.verdict.value) for stage in stages]
-
-
-def disposition(where, **changed):
-    return answer(where, **changed).disposition
-
-
-def w1_hep(**spec):
-    return make_hep("w1-eth0", labels={"role": "node"}, expectedIPs=[W1], **spec)
-
-
-def allow(port, **spec):
-    rule = {"action": "Allow", "protocol": "TCP", "destination": {"ports": [port]}}
-    return make_gnp("allow", types=["Ingress"], ingress=[rule], **spec)
+from tests.trace_factories import (
+    CLIENT,
+    EGRESS_ANY,
+    TO_W1,
+    W2,
+    allow,
+    answer,
+    disposition,
+    met,
+    via,
+    w1_hep,
+    world,
+)
 
 
 def test_nobody_looks_where_no_endpoint_is():
@@ -155,10 +128,6 @@ def test_an_address_of_a_node_stands_for_the_node():
 def test_a_forged_node_address_comes_in_where_the_flow_says():
     nodes = {node for node, _, _ in met(world(w1_hep()), **{"from": {"ip": W2}, "via": via()})}
     assert {"w1"} == nodes
-
-
-def via(interface="eth0"):
-    return {"node": "w1", "interface": interface}
 
 
 def test_only_a_wildcard_judges_what_a_node_sends_to_itself():
@@ -274,129 +243,3 @@ def test_people_get_a_line_for_each_stage():
     text = answer(world(w1_hep(), allow(9100))).to_text().splitlines()
     assert "TCP 203.0.113.9 -> node w1 port 9100: allowed" == text[0]
     assert "  w1 normal ingress [w1-eth0]: allow (policy allow rule 0, tier default)" == text[-1]
-
-
-# Services
-
-
-def web(address="10.244.2.10", node="w2", **spec):
-    """A Service at node port 30080, 10.96.0.9:80, with one backend."""
-    service = make_service(clusterIP="10.96.0.9", clusterIPs=["10.96.0.9"], **spec)
-    endpoint = {"addresses": [address], "nodeName": node}
-    slices = raw(
-        "EndpointSlice",
-        "web-1",
-        api_version="discovery.k8s.io/v1",
-        namespace="default",
-        labels={"kubernetes.io/service-name": "web"},
-        addressType="IPv4",
-        ports=[{"name": "p0", "port": 8080}],
-        endpoints=[endpoint],
-    )
-    return service, slices
-
-
-def test_a_node_port_is_judged_before_it_is_translated():
-    where = world(w1_hep(), make_prednat(), *web())
-    assert ("w1", "preDNAT", "deny") == met(where, port=30080)[-1]
-
-
-def test_a_node_port_goes_on_to_a_pod_that_is_not_modelled():
-    found = answer(world(w1_hep(), *web()), port=30080)
-    assert ["untracked", "preDNAT", "dnat", "forward"] == [stage.hook for stage in found.stages]
-    assert ("unknown", "allowed") == (found.disposition, found.at_host)
-    assert "pods are not modelled yet" in found.unknown[0]
-
-
-def test_forward_policy_sees_the_backend():
-    forward = allow(8080, applyOnForward=True)
-    assert "allowed" == answer(world(w1_hep(), forward, *web()), port=30080).at_host
-    forward = allow(30080, applyOnForward=True)
-    assert "denied" == answer(world(w1_hep(), forward, *web()), port=30080).at_host
-
-
-def test_backends_that_are_not_known_have_the_target_port():
-    service = web(ports=[{"name": "p0", "port": 80, "targetPort": 8080, "nodePort": 30080}])[0]
-    for port, fate in ((8080, "allowed"), (80, "denied")):
-        forward = allow(port, applyOnForward=True)
-        assert fate == answer(world(w1_hep(), forward, service), port=30080).at_host
-
-
-def test_backends_that_fare_differently_leave_it_unknown():
-    service, _ = web()
-    slices = make_endpoint_slice("web", addresses=[W1, W2], port=9100)
-    named = {**raw_of(slices), "ports": [{"name": "p0", "port": 9100}]}
-    found = answer(world(w1_hep(), service, named), port=30080)
-    assert "unknown" == found.at_host
-    assert "which backend kube-proxy picks" in found.unknown
-
-
-def raw_of(slices):
-    return raw(
-        "EndpointSlice",
-        slices.meta.ref.name,
-        api_version="discovery.k8s.io/v1",
-        namespace="default",
-        labels={"kubernetes.io/service-name": "web"},
-        addressType="IPv4",
-        endpoints=[{"addresses": [W1]}, {"addresses": [W2]}],
-    )
-
-
-def test_a_backend_on_the_host_itself_meets_the_hosts_policy():
-    where = world(w1_hep(), *web(W1, "w1"))
-    assert ("w1", "normal", "deny") == met(where, port=30080)[-1]
-
-
-def test_without_a_backend_on_the_node_a_local_service_drops():
-    where = world(*web(externalTrafficPolicy="Local"))
-    assert "denied" == disposition(where, port=30080)
-    assert "unknown" == disposition(where, port=30080, to={"node": "w2"})
-
-
-def test_an_untracked_packet_is_not_translated():
-    untracked = make_gnp(
-        "ut", doNotTrack=True, applyOnForward=True, ingress=[{"action": "Allow"}], types=["Ingress"]
-    )
-    where = world(w1_hep(), untracked, *web())
-    assert ("w1", "dnat", "deny") == met(where, port=30080)[-1]
-
-
-def test_a_service_is_called_by_the_address_that_the_flow_names():
-    where = world(w1_hep(), *web())
-    for to in ({"service": "default/web", "as": "nodePort"}, {"node": "w1"}):
-        found = answer(where, port=30080, to=to, via=via())
-        assert "dnat" == found.stages[2].hook
-    found = answer(where, port=80, to={"service": "default/web", "as": "nodePort"}, via=via())
-    assert "dnat" == found.stages[2].hook
-
-
-@pytest.mark.parametrize(
-    ("mode", "fate"), [("Disabled", "allowed"), ("Enabled", "denied"), ("Auto", "unknown")]
-)
-def test_nftables_judges_a_hosts_call_at_the_first_interface_already(mode, fate):
-    felix = make_felix_configuration(nftablesMode=mode)
-    where = world(w1_hep(), felix, *web("10.244.1.10", "w1"))
-    call = {"from": {"node": "w1"}, "to": {"ip": "10.96.0.9"}, "port": 80}
-    assert fate == disposition(where, **call)
-
-
-def test_a_source_outside_the_ranges_of_a_balancer_is_dropped():
-    _, slices = web()
-    body = raw(
-        "Service",
-        "web",
-        api_version="v1",
-        namespace="default",
-        spec={
-            "type": "LoadBalancer",
-            "ports": [{"name": "p0", "port": 443, "nodePort": 30080}],
-            "loadBalancerSourceRanges": ["198.51.100.0/24"],
-        },
-        status={"loadBalancer": {"ingress": [{"ip": "192.0.2.10"}]}},
-    )
-    where = world(body, slices)
-    to_balancer = {"to": {"ip": "192.0.2.10"}, "port": 443, "via": via()}
-    assert "denied" == disposition(where, **to_balancer)
-    assert "unknown" == disposition(where, **to_balancer, **{"from": {"ip": "198.51.100.7"}})
-    assert "unknown" == disposition(where, port=30080)
