@@ -5,34 +5,24 @@ from __future__ import annotations
 import atexit
 import ipaddress
 import time
-import uuid
 from functools import partial
 from http import HTTPStatus
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 import structlog
-from flask import Flask, Response, g, request
-from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import (
-    BadRequest,
-    Forbidden,
-    HTTPException,
-    RequestEntityTooLarge,
-    RequestTimeout,
-    UnsupportedMediaType,
-)
+from flask import Flask, Response, request
+from werkzeug.exceptions import Forbidden
 
 from service import telemetry
 from service.admission.decide import decide
 from service.admission.review import Operation, read_review
 from service.admission.review import response as review_response
 from service.checks.settings import check_settings
-from service.errors import InputError
 from service.model.refs import CALICO_V1, CALICO_V3
+from service.serving.request import body, install
 from service.settings import load
 from service.telemetry import ReviewedKind, ReviewResult, logger
-from webhook import problem
 from webhook.duration import seconds
 from webhook.judge import Judge
 from webhook.readiness import is_ready, readiness
@@ -44,8 +34,6 @@ if TYPE_CHECKING:
     from service.admission.review import ReviewRequest
     from webhook.judge import Judgement
 
-_PIECE_BYTES: Final = 2**16
-_DISCARDED_PIECES: Final = 2**9
 _JSON: Final = "application/json"
 _LOG = logger(__name__)
 
@@ -55,16 +43,12 @@ def create_app(worlds: Worlds, judge: Judge, *, body_limit_bytes: int) -> Flask:
     app = Flask("webhook", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
-    app.before_request(_name_request)
-    app.after_request(_tell_name)
-    app.teardown_request(_forget_request)
+    install(app)
+    app.after_request(_count_malformed)
     app.add_url_rule("/admit", "admit", partial(_admit, judge, body_limit_bytes), methods=["POST"])
     app.add_url_rule("/livez", "livez", _livez)
     app.add_url_rule("/readyz", "readyz", partial(_readyz, worlds))
     app.add_url_rule("/metrics", "metrics", _metrics)
-    app.register_error_handler(InputError, _on_input_error)
-    app.register_error_handler(HTTPException, _on_http_error)
-    app.register_error_handler(Exception, _on_defect)
     return app
 
 
@@ -82,58 +66,25 @@ def serve(paths: Sequence[str]) -> Flask:
     return create_app(worlds, judge, body_limit_bytes=settings.limits_body_bytes)
 
 
-def _name_request() -> None:
-    """A request is told and logged under one id."""
-    g.request_id = str(uuid.uuid4())
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
-
-
-def _tell_name(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
+def _count_malformed(response: Response) -> Response:
+    is_refusal = HTTPStatus.BAD_REQUEST <= response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+    if request.endpoint == "admit" and is_refusal:
+        telemetry.count_review(
+            telemetry.Operation.OTHER, ReviewedKind.OTHER, ReviewResult.MALFORMED, seconds=0.0
+        )
     return response
-
-
-def _forget_request(_error: BaseException | None) -> None:
-    """The thread goes on to lines that are of no request."""
-    structlog.contextvars.clear_contextvars()
 
 
 def _admit(judge: Judge, limit_bytes: int) -> Response:
     arrived = time.monotonic()
     limit_s = seconds(request.args.get("timeout", ""))
-    body = _body(limit_bytes)
+    sent = body(limit_bytes, _JSON)
     complete = time.monotonic()
-    review = read_review(body)
+    review = read_review(sent)
     structlog.contextvars.bind_contextvars(uid=review.uid)
     judgement = judge.judge(review, deadline=None if limit_s is None else arrived + limit_s)
     _record(review, judgement, duration_s=time.monotonic() - complete)
     return Response(orjson.dumps(review_response(judgement.decision)), mimetype=_JSON)
-
-
-def _body(limit_bytes: int) -> bytes:
-    """The whole body, of known length or chunked. Raises: HTTPException."""
-    if (
-        request.mimetype != _JSON
-        or request.headers.get("Content-Encoding", "identity") != "identity"
-    ):
-        raise UnsupportedMediaType(f"a review is sent as {_JSON}, without content encoding")
-    try:
-        body = request.stream.read(limit_bytes + 1)
-        if len(body) > limit_bytes:
-            _discard(request.stream)
-            raise RequestEntityTooLarge(f"the body is over {limit_bytes} bytes")
-    except ParseException as error:
-        raise BadRequest("the body is not chunked as HTTP has it") from error
-    except OSError as error:
-        raise RequestTimeout("the body did not arrive whole") from error
-    return body
-
-
-def _discard(stream: IO[bytes]) -> None:
-    """Take the rest off the wire, within reason: a client still sending would not see the answer."""
-    for _ in range(_DISCARDED_PIECES):
-        if not stream.read(_PIECE_BYTES):
-            return
 
 
 def _record(review: ReviewRequest, judgement: Judgement, *, duration_s: float) -> None:
@@ -189,41 +140,3 @@ def _metrics() -> Response:
     if not (mapped or peer).is_loopback:
         raise Forbidden("metrics are served to loopback clients only")
     return Response(telemetry.exposition(), content_type=telemetry.METRICS_CONTENT_TYPE)
-
-
-def _on_input_error(error: InputError) -> Response:
-    status = HTTPStatus.BAD_REQUEST
-    _count_malformed()
-    _LOG.info("request_refused", status=status, code=error.code, pointer=error.location.pointer)
-    return _problem(problem.of_error(error, status=status, request_id=g.request_id), status)
-
-
-def _on_http_error(error: HTTPException) -> Response:
-    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    _count_malformed()
-    _LOG.info("request_refused", status=status.value, reason=error.name)
-    detail = error.description or status.phrase
-    answer = problem.of_status(status, detail=detail, request_id=g.request_id)
-    allow = [(name, value) for name, value in error.get_headers() if name == "Allow"]
-    return _problem(answer, status, allow)
-
-
-def _problem(
-    document: bytes, status: HTTPStatus, headers: Sequence[tuple[str, str]] = ()
-) -> Response:
-    return Response(document, status, list(headers), mimetype=problem.MEDIA_TYPE)
-
-
-def _count_malformed() -> None:
-    if request.endpoint == "admit":
-        telemetry.count_review(
-            telemetry.Operation.OTHER, ReviewedKind.OTHER, ReviewResult.MALFORMED, seconds=0.0
-        )
-
-
-def _on_defect(error: Exception) -> Response:
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    telemetry.count_engine_error()
-    _LOG.error("door_failed", exc_info=error)
-    detail = "the request could not be answered; the log tells why under its instance"
-    return _problem(problem.of_status(status, detail=detail, request_id=g.request_id), status)

@@ -11,8 +11,8 @@ from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
+from service.serving import problem
 from service.telemetry import count_engine_error, logger
-from webhook import problem
 
 if TYPE_CHECKING:
     import socket
@@ -62,7 +62,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
 
 def _answer(status: HTTPStatus, detail: str, request_id: str) -> bytes:
-    body = problem.of_status(status, detail=detail, request_id=request_id)
+    body = problem.document(problem.kind_of(status), status, detail=detail, request_id=request_id)
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
         f"Content-Type: {problem.MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-import structlog
 import yaml
-from flask import Flask, g, request
+from flask import Flask, request
 from flask_smorest import Api as SmorestApi
 
 from service import __version__, telemetry
-from service.api import problem, schemas
+from service.api import schemas
 from service.api.answer import CONTENT_SECURITY_POLICY
 from service.api.audits import audits
 from service.api.auth import authenticate
@@ -21,6 +19,8 @@ from service.api.context import EXTENSION, SPECIFICATION, Context
 from service.api.explain import explain
 from service.api.health import health
 from service.api.worlds import Worlds
+from service.serving.problem import MEDIA_TYPE
+from service.serving.request import install
 from service.settings import Settings
 from service.store.port import open_store
 
@@ -50,10 +50,10 @@ class Api(SmorestApi):  # type: ignore[misc]  # flask_smorest ships no types
     ERROR_SCHEMA = schemas.Problem
 
     def _register_error_handlers(self) -> None:
-        """`problem.install` answers them."""
+        """`service.serving.request` answers them."""
 
     def _register_responses(self) -> None:
-        content = {problem.MEDIA_TYPE: {"schema": schemas.Problem}}
+        content = {MEDIA_TYPE: {"schema": schemas.Problem}}
         for name, description in (
             ("DEFAULT_ERROR", "Any error, as a problem"),
             ("BAD_REQUEST", "The request cannot be used"),
@@ -67,7 +67,6 @@ def create_app(context: Context) -> Flask:
     """The door over *context*; starts nothing."""
     app = Flask("nodeward", static_folder=None)
     app.config.update(
-        MAX_CONTENT_LENGTH=context.settings.limits_body_bytes,
         PROPAGATE_EXCEPTIONS=False,
         API_TITLE="Nodeward",
         API_VERSION=__version__,
@@ -75,8 +74,8 @@ def create_app(context: Context) -> Flask:
     )
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = context
-    problem.install(app)
-    for step in (_name_request, authenticate, refuse_repeated_parameters):
+    install(app)
+    for step in (authenticate, refuse_repeated_parameters):
         app.before_request(step)
     app.after_request(_finish)
     _document(app)
@@ -103,15 +102,7 @@ def specification() -> str:
     return str(yaml.safe_dump(document, sort_keys=True, allow_unicode=True, width=100))
 
 
-def _name_request() -> None:
-    """A request is told and logged under one id; what the one before it bound is forgotten."""
-    g.request_id = str(uuid.uuid4())
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
-
-
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     _LOG.info(

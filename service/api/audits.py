@@ -13,13 +13,13 @@ from service.api.answer import json_answer, report_answer
 from service.api.body import JSON, YAML, Blueprint, checked, raw_body
 from service.api.context import context
 from service.api.paging import paged, window
-from service.api.problem import Fault, RequestError
 from service.audit.report import report as report_of
 from service.audit.run import Source
 from service.audit.run import audit as run_audit
 from service.cluster.manifests import load_texts
 from service.errors import ManifestError
 from service.reports.document import exporters
+from service.serving.problem import Fault, RequestError
 from service.store.port import FindingFilter, Window
 from service.store.records import Manifest
 from service.telemetry import Outcome, count_audit, logger

@@ -9,10 +9,11 @@ from flask import Request, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import UnsupportedMediaType
 
 from service.admission import strict_json
-from service.api.problem import Fault, RequestError
+from service.api.context import context
+from service.serving import request as serving
+from service.serving.problem import Fault, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,13 +29,9 @@ YAML: Final = ("application/yaml", "application/x-yaml", "text/yaml")
 def raw_body(*media_types: str) -> bytes:
     """The body as it was sent, which must be of one of *media_types*.
 
-    Raises: UnsupportedMediaType; RequestEntityTooLarge over the app's limit.
+    Raises: HTTPException.
     """
-    if request.mimetype not in media_types:
-        raise UnsupportedMediaType(f"send {' or '.join(media_types)}")
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMediaType("a body is sent without content encoding")
-    return request.get_data(cache=False)
+    return serving.body(context().settings.limits_body_bytes, *media_types)
 
 
 def json_body() -> object:

@@ -11,8 +11,8 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
 from service import telemetry
-from service.api import problem
 from service.errors import EngineError, InputError
+from service.serving import problem
 
 if TYPE_CHECKING:
     import socket

@@ -12,7 +12,7 @@ import yaml
 
 from service import errors
 from service.api import auth
-from service.api.problem import HTTP_PROBLEMS, MEDIA_TYPE
+from service.serving.problem import HTTP_PROBLEMS, MEDIA_TYPE
 from service.store.port import open_store
 from tests.contract.conftest import STARTED
 from tests.house.source import ROOT
