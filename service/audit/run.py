@@ -68,6 +68,7 @@ def audit(source: Source, settings: Settings, *, at: datetime, only: Collection[
     snapshot = source.loaded.snapshot
     told = verdicts(source.loaded, check_settings(settings), chosen)
     found = [verdict for verdict in told if verdict.result is not Result.PASS]
+    found.sort(key=lambda verdict: -verdict.severity.score)
     tally = Counter(verdict.severity for verdict in found)
     run = AuditRun(
         id="",

@@ -185,7 +185,9 @@ class Told:
         **proof: object,
     ) -> Verdict:
         way = self.way
-        severities = {Result.FAIL: Severity.CRITICAL, Result.WARN: Severity.MEDIUM}
+        # Nobody said that outsiders must get in: what they lose is worth a word, and no more.
+        told = Severity.LOW if way.who is Who.OUTSIDE else Severity.MEDIUM
+        severities = {Result.FAIL: Severity.CRITICAL, Result.WARN: told}
         return Verdict(
             check=ID,
             subject=self.subject,
