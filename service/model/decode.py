@@ -112,7 +112,7 @@ def _decode(document: Document, kind: Kind[object], metadata: Reader) -> Decoded
         obj,
         tuple(document.problems),
         tuple(document.defaults),
-        document.raw,
+        kind.trim(document.raw) if kind.trim else document.raw,
     )
 
 

@@ -30,6 +30,11 @@ class Kind(Generic[T]):
     namespaced: bool
     type: type[T]
     decode: Callable[[Document], T]
+    trim: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
+    """What is kept of the raw form, for kinds of which a cluster has many and a verdict needs little.
+
+    What it returns decodes to the same object, without any problem that lies in what was left off.
+    """
 
     @property
     def id(self) -> str:

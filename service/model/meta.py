@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 T_co = TypeVar("T_co", covariant=True)
 
-_UNFILTERED_KINDS = frozenset({"Tier", "FelixConfiguration", "KubeControllersConfiguration"})
+_UNFILTERED_KINDS = frozenset(
+    {"Tier", "FelixConfiguration", "KubeControllersConfiguration", "IPPool"}
+)
 
 
 def is_filtered(kind: str) -> bool:

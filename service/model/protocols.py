@@ -80,10 +80,15 @@ def read_port(document: Document, value: object, *, at: str) -> Port | None:
             f"{value!r} is no port, range or port name", at=at, hint=invisible(value)
         )
         return None
-    if not _PORT_NAME.fullmatch(value):
+    if not is_port_name(value):
         hint = f'a range is written "{value.replace("-", ":")}"' if _is_dashed(value) else ""
         document.discarded(f"{value!r} is no valid port name", at=at, hint=hint)
     return Port(name=value)
+
+
+def is_port_name(text: str) -> bool:
+    """Whether *text* is a name that Kubernetes takes for a port."""
+    return _PORT_NAME.fullmatch(text) is not None
 
 
 def _numbered(document: Document, number: int, at: str) -> int | None:

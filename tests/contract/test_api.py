@@ -118,10 +118,10 @@ def test_what_could_not_be_read_is_in_the_run_and_the_rest_is_judged(client, aud
 
 
 def test_skipped_kinds_are_counted(client):
-    text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n"
+    text = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: x}\n"
 
     assert client.post("/v1/audits", json=body(text, text)).json["skipped"] == {
-        "apps/v1 Deployment": 2
+        "networking.k8s.io/v1 Ingress": 2
     }
 
 

@@ -9,7 +9,7 @@ from service.model.kind import Kind, calico_gvks
 from service.model.policy_fields import read_policy
 
 if TYPE_CHECKING:
-    from service.model.document import Document
+    from service.model.document import Document, Reader
     from service.model.meta import Meta
     from service.model.rule import Rule
 
@@ -29,8 +29,9 @@ class NetworkPolicy:
     egress: tuple[Rule, ...] = ()
 
 
-def _decode(document: Document) -> NetworkPolicy:
-    shared = read_policy(document, document.spec())
+def read_network_policy(document: Document, spec: Reader) -> NetworkPolicy:
+    """The policy in *spec*, which staged policies share."""
+    shared = read_policy(document, spec)
     return NetworkPolicy(
         meta=document.meta,
         tier=shared.tier,
@@ -42,6 +43,10 @@ def _decode(document: Document) -> NetworkPolicy:
         ingress=shared.ingress,
         egress=shared.egress,
     )
+
+
+def _decode(document: Document) -> NetworkPolicy:
+    return read_network_policy(document, document.spec())
 
 
 KIND = Kind(

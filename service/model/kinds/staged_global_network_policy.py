@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.model.document import API_SERVER
 from service.model.kind import Kind, calico_gvks
 from service.model.kinds.global_network_policy import read_global_policy
-from service.model.meta import Layer
+from service.model.staged import check_staged_delete, read_staged_action
 
 if TYPE_CHECKING:
     from service.model.document import Document
@@ -29,24 +28,11 @@ class StagedGlobalNetworkPolicy:
         return self.policy.meta
 
 
-_ACTIONS = ("Set", "Delete", "Learn", "Ignore")
-
-
 def _decode(document: Document) -> StagedGlobalNetworkPolicy:
     spec = document.spec()
-    action = spec.string("stagedAction")
-    if not action:
-        action = "Set"
-        document.default(spec.at("stagedAction"), action, API_SERVER)
-    elif action not in _ACTIONS:
-        message = f"{action!r} is no staged action: {', '.join(_ACTIONS)}"
-        document.problem(Layer.SCHEMA, message, at=spec.at("stagedAction"))
+    action = read_staged_action(document, spec)
     policy = read_global_policy(document, spec)
-    if action == "Delete" and any(
-        spec.raw.get(key) for key in spec.asked - {"tier", "stagedAction"}
-    ):
-        message = "a staged Delete has no field but its tier"
-        document.problem(Layer.VALIDATOR, message, at=spec.pointer)
+    check_staged_delete(document, spec, action)
     return StagedGlobalNetworkPolicy(policy, action)
 
 

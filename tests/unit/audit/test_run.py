@@ -30,8 +30,8 @@ kind: Node
 metadata: {name: n1}
 status: {addresses: [{type: InternalIP, address: 192.168.0.11}]}
 ---
-apiVersion: apps/v1
-kind: Deployment
+apiVersion: networking.k8s.io/v1
+kind: Ingress
 metadata: {name: web}
 ---
 a: [
@@ -73,7 +73,7 @@ def test_what_could_not_be_read_and_what_was_skipped_are_in_the_run():
     assert run.errors == (
         InputFault("unreadable-manifest", "did not find expected node content", "c.yaml", 19, 1),
     )
-    assert run.skipped == {"apps/v1 Deployment": 1}
+    assert run.skipped == {"networking.k8s.io/v1 Ingress": 1}
     assert (run.files, run.documents, run.objects, run.sources) == (1, 3, 2, ("c.yaml",))
 
 

@@ -53,15 +53,15 @@ def test_what_is_no_object_is_refused_with_its_place(body):
 
 
 def test_a_kind_that_is_not_read_is_skipped():
-    body = raw("Deployment", "web", api_version="apps/v1")
-    assert Skipped(GVK("apps", "v1", "Deployment")) == decode_object(body, HERE)
+    body = raw("Ingress", "web", api_version="networking.k8s.io/v1")
+    assert Skipped(GVK("networking.k8s.io", "v1", "Ingress")) == decode_object(body, HERE)
 
 
 def test_a_skipped_object_with_misleading_blanks_is_told():
     skipped = decode_object(
-        raw("Deployment", "web", api_version="apps/v1", spec={"\u00a0x": 1}), HERE
+        raw("Ingress", "web", api_version="networking.k8s.io/v1", spec={"\u00a0x": 1}), HERE
     )
-    assert ObjectRef("apps", "Deployment", "", "web") == skipped.decoded.ref
+    assert ObjectRef("networking.k8s.io", "Ingress", "", "web") == skipped.decoded.ref
     assert [Layer.STRICT] == [one.layer for one in skipped.decoded.problems]
     assert (None, False) == (skipped.decoded.obj, skipped.decoded.in_effect)
 
@@ -83,7 +83,7 @@ def test_a_kind_that_looks_like_calicos_and_is_none_is_no_silent_skip(api_versio
     assert "projectcalico.org/v3" in problem.hint
 
 
-@pytest.mark.parametrize("kind", ["IPPool", "StagedNetworkPolicy", "BGPConfiguration"])
+@pytest.mark.parametrize("kind", ["BGPPeer", "CalicoNodeStatus", "BGPConfiguration"])
 def test_other_kinds_of_calico_are_skipped_in_silence(kind):
     assert None is decode_object(raw(kind), HERE).decoded
 

@@ -1,0 +1,195 @@
+"""The spec of a pod, be it a live one or the template of a workload, as far as packets depend on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.model.document import Fields
+from service.model.meta import Layer
+from service.model.protocols import MAX_PORT, read_transport
+from service.net.prefixes import PrefixError, parse_ip
+
+if TYPE_CHECKING:
+    from service.model.document import Document, Reader
+    from service.net.prefixes import Address
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPort:
+    """A port of a container; ``host_port`` is 0 for none, ``host_ip`` None for every address of the node."""
+
+    name: str
+    protocol: int
+    port: int
+    host_port: int = 0
+    host_ip: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PodSpec:
+    """The parts of a pod's spec that a live pod and a template share; ports of init containers last."""
+
+    host_network: bool
+    service_account: str
+    ports: tuple[ContainerPort, ...]
+
+
+_CONTAINERS = ("containers", "initContainers")
+_READ = ("hostNetwork", "serviceAccountName", "serviceAccount", "nodeName")
+_DEFAULT_ACCOUNT = "default"
+_ADMISSION = "Kubernetes' admission of pods"
+# Known names cost nothing; unknown ones are compared with all that are known.
+_UNREAD = frozenset(
+    {
+        "activeDeadlineSeconds",
+        "affinity",
+        "automountServiceAccountToken",
+        "dnsConfig",
+        "dnsPolicy",
+        "enableServiceLinks",
+        "ephemeralContainers",
+        "hostAliases",
+        "hostIPC",
+        "hostPID",
+        "hostUsers",
+        "hostname",
+        "hostnameOverride",
+        "imagePullSecrets",
+        "nodeName",
+        "nodeSelector",
+        "os",
+        "overhead",
+        "preemptionPolicy",
+        "priority",
+        "priorityClassName",
+        "readinessGates",
+        "resourceClaims",
+        "resources",
+        "restartPolicy",
+        "runtimeClassName",
+        "schedulerName",
+        "schedulingGates",
+        "securityContext",
+        "setHostnameAsFQDN",
+        "shareProcessNamespace",
+        "subdomain",
+        "terminationGracePeriodSeconds",
+        "tolerations",
+        "topologySpreadConstraints",
+        "volumes",
+    }
+)
+_UNREAD_OF_CONTAINERS = frozenset(
+    {
+        "args",
+        "command",
+        "env",
+        "envFrom",
+        "image",
+        "imagePullPolicy",
+        "lifecycle",
+        "livenessProbe",
+        "name",
+        "readinessProbe",
+        "resizePolicy",
+        "resources",
+        "restartPolicy",
+        "restartPolicyRules",
+        "securityContext",
+        "startupProbe",
+        "stdin",
+        "stdinOnce",
+        "terminationMessagePath",
+        "terminationMessagePolicy",
+        "tty",
+        "volumeDevices",
+        "volumeMounts",
+        "workingDir",
+    }
+)
+
+
+def read_pod_spec(document: Document, spec: Reader) -> PodSpec:
+    """The pod spec that *spec* is about; the node's name is the caller's to read."""
+    spec.ignore(*_UNREAD)
+    return PodSpec(
+        host_network=spec.boolean("hostNetwork") or False,
+        service_account=_read_service_account(document, spec),
+        ports=tuple(
+            _read_port(document, port)
+            for key in _CONTAINERS
+            for container in spec.children(key, Fields.SOME)
+            for port in _port_readers(container)
+        ),
+    )
+
+
+def trimmed_pod_spec(spec: object) -> object:
+    """The raw form of *spec* without what `read_pod_spec` and its callers do not read; parts are shared."""
+    if not isinstance(spec, dict):
+        return spec
+    kept: dict[str, object] = {key: spec[key] for key in _READ if key in spec}
+    for key in _CONTAINERS:
+        listed = spec.get(key)
+        if isinstance(listed, list):
+            kept[key] = [_trimmed_container(one) for one in listed]
+    return kept
+
+
+def _trimmed_container(container: object) -> object:
+    if not isinstance(container, dict):
+        return container
+    return {key: container[key] for key in ("name", "ports") if key in container}
+
+
+def _read_service_account(document: Document, spec: Reader) -> str:
+    """The account; a pod that is not yet stored gets one from admission, a stored one may have none."""
+    account = spec.string("serviceAccountName") or spec.string("serviceAccount")
+    spec.ignore("serviceAccount")
+    if account or document.meta.resource_version:
+        return account
+    document.default(spec.at("serviceAccountName"), _DEFAULT_ACCOUNT, _ADMISSION)
+    return _DEFAULT_ACCOUNT
+
+
+def _port_readers(container: Reader) -> list[Reader]:
+    container.ignore(*_UNREAD_OF_CONTAINERS)
+    return container.children("ports")
+
+
+def _read_port(document: Document, reader: Reader) -> ContainerPort:
+    number = _read_number(document, reader, "containerPort")
+    if not number and not reader.has("containerPort"):
+        message = f"a port of a container needs a containerPort: 1 to {MAX_PORT}"
+        document.problem(Layer.SCHEMA, message, at=reader.at("containerPort"))
+    return ContainerPort(
+        name=reader.string("name"),
+        protocol=read_transport(document, reader, "protocol"),
+        port=number,
+        host_port=_read_number(document, reader, "hostPort"),
+        host_ip=_read_host_ip(document, reader),
+    )
+
+
+def _read_number(document: Document, reader: Reader, key: str) -> int:
+    """The number of a port, 0 where absent."""
+    number = reader.integer(key)
+    if number is None:
+        return 0
+    if not 1 <= number <= MAX_PORT:
+        message = f"{number} is no port: 1 to {MAX_PORT}"
+        document.problem(Layer.SCHEMA, message, at=reader.at(key))
+        return 0
+    return number
+
+
+def _read_host_ip(document: Document, reader: Reader) -> Address | None:
+    text = reader.string("hostIP")
+    if not text:
+        return None
+    try:
+        return parse_ip(text)
+    except PrefixError as error:
+        document.problem(Layer.SCHEMA, str(error), at=reader.at("hostIP"))
+        return None
