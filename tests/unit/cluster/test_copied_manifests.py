@@ -51,11 +51,13 @@ def problems(text):
     return [problem for one in loaded.snapshot.problems() for problem in one.problems]
 
 
-def test_a_deployment_is_not_read_and_still_named():
-    [problem] = problems(DEPLOYMENT)
-    assert ("page.yaml", 6) == (problem.location.file, problem.location.line)
-    assert "indented with a non-breaking space (U+00A0)" in problem.message
-    assert '"<U+00A0> <U+00A0> app" in /metadata' in problem.message
+def test_a_deployment_without_its_template_names_the_blanks_as_the_cause():
+    missing, blanks = problems(DEPLOYMENT)
+    assert (Layer.SCHEMA, 8) == (missing.layer, missing.location.line)
+    assert "mend its indentation first" in missing.hint
+    assert (Layer.STRICT, 6) == (blanks.layer, blanks.location.line)
+    assert "indented with a non-breaking space (U+00A0)" in blanks.message
+    assert '"<U+00A0> <U+00A0> app" in /metadata' in blanks.message
 
 
 def test_a_policy_is_left_with_an_allow_without_any_match():
