@@ -115,11 +115,13 @@ class Document:
 
     def finish(self) -> None:
         """Report what nobody read: misleading blanks once for the object, every other field by itself."""
-        self.report_blanks()
-        for reader in self._readers:
-            for key in reader.unread():
-                if not invisible(key):
-                    self._report_unknown(reader, key)
+        unread = [(reader, key) for reader in self._readers for key in reader.unread()]
+        # An API server prunes what it does not know: the depths of a stored object need no search.
+        if not self.meta.resource_version or any(invisible(key) for _, key in unread):
+            self.report_blanks()
+        for reader, key in unread:
+            if not invisible(key):
+                self._report_unknown(reader, key)
         # Readers and document refer to each other: without this, every object waits for the collector.
         self._readers.clear()
         del self.root

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.model.document import Fields, Reader
+from service.model.document import Reader
 from service.model.refs import GVK, ObjectRef
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ def read_owner(document: Document) -> ObjectRef | None:
     if not isinstance(metadata, dict) or _OWNERS not in metadata:
         return None
     # Everything else of the metadata was read, and complained of, before.
-    for owner in Reader(document, metadata, f"/{_METADATA}").children(_OWNERS, Fields.SOME):
+    for owner in Reader(document, metadata, f"/{_METADATA}").children(_OWNERS):
+        owner.ignore("uid", "blockOwnerDeletion")
+        group = GVK.of(owner.string("apiVersion"), "").group
+        kind, name = owner.string("kind"), owner.string("name")
         if owner.boolean("controller"):
-            group = GVK.of(owner.string("apiVersion"), "").group
-            namespace = document.meta.ref.namespace
-            return ObjectRef(group, owner.string("kind"), namespace, owner.string("name"))
+            return ObjectRef(group, kind, document.meta.ref.namespace, name)
     return None
