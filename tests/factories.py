@@ -99,6 +99,86 @@ def make_kube_controllers_configuration(**host_endpoint):
     return _calico("KubeControllersConfiguration", "default", spec)
 
 
+def make_staged_network_policy(name="deny", *, namespace="default", **spec):
+    return _calico("StagedNetworkPolicy", name, spec, namespace=namespace)
+
+
+def make_ippool(name="pool", *, cidr="10.244.0.0/16", **spec):
+    return _calico("IPPool", name, {"cidr": cidr, **spec})
+
+
+def make_profile(name="profile", **spec):
+    return _calico("Profile", name, spec)
+
+
+def make_knp(name="deny", *, namespace="default", podSelector=None, **spec):  # noqa: N803 - wire
+    """A NetworkPolicy of Kubernetes; of all pods of the namespace, unless told otherwise."""
+    spec = {"podSelector": podSelector or {}, **spec}
+    version = "networking.k8s.io/v1"
+    body = raw("NetworkPolicy", name, api_version=version, namespace=namespace, spec=spec)
+    return decode(body).obj
+
+
+def make_cluster_network_policy(name="guard", *, tier="Admin", priority=10, **spec):
+    """A ClusterNetworkPolicy; of all pods, unless told otherwise."""
+    return _sig_network(
+        "ClusterNetworkPolicy", name, {"tier": tier, "priority": priority, **spec}, "v1alpha2"
+    )
+
+
+def make_admin_network_policy(name="guard", *, priority=10, **spec):
+    return _sig_network("AdminNetworkPolicy", name, {"priority": priority, **spec}, "v1alpha1")
+
+
+def make_baseline_admin_network_policy(**spec):
+    return _sig_network("BaselineAdminNetworkPolicy", "default", spec, "v1alpha1")
+
+
+def _sig_network(kind, name, spec, version):
+    spec = {"subject": {"namespaces": {}}, **spec}
+    api_version = f"policy.networking.k8s.io/{version}"
+    return decode(raw(kind, name, api_version=api_version, spec=spec)).obj
+
+
+def make_service_account(name="default", *, namespace="default", labels=None):
+    body = raw("ServiceAccount", name, api_version="v1", namespace=namespace, labels=labels)
+    return decode(body).obj
+
+
+def make_pod(
+    name="web-1", *, namespace="default", labels=None, annotations=None, owner=None, **pod
+):
+    """A running Pod; *pod* are `node`, `ips`, `phase`, raw `ports` of its container, and fields of the spec."""
+    spec = {
+        "nodeName": pod.pop("node", "w1"),
+        "containers": [{"name": "main", "ports": pod.pop("ports", [])}],
+    }
+    status = {
+        "phase": pod.pop("phase", "Running"),
+        "podIPs": [{"ip": ip} for ip in _listed(pod.pop("ips", ()))],
+    }
+    body = raw(
+        "Pod",
+        name,
+        api_version="v1",
+        namespace=namespace,
+        labels=labels,
+        annotations=annotations,
+        spec={**spec, **pod},
+        status=status,
+    )
+    if owner is not None:
+        body["metadata"]["ownerReferences"] = [{"controller": True, **owner}]
+    return decode(body).obj
+
+
+def make_workload(kind="Deployment", name="web", *, namespace="default", labels=None, **spec):
+    """A workload of apps/v1; *labels* and *spec* are those of its pods."""
+    template = {"metadata": {"labels": labels or {}}, "spec": {"containers": [], **spec}}
+    body = raw(kind, name, api_version="apps/v1", namespace=namespace, spec={"template": template})
+    return decode(body).obj
+
+
 def make_namespace(name="default", *, labels=None):
     return decode(raw("Namespace", name, api_version="v1", labels=labels)).obj
 

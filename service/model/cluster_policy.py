@@ -74,16 +74,21 @@ ADMIN = Dialect(("Allow", "Deny", "Pass"), read_ports)
 BASELINE = Dialect(("Allow", "Deny"), read_ports)
 """The same of the policy that has nobody to pass to."""
 
-MAX_PRIORITY = 1000
+_PODS = ("namespaces", "pods")
+_PEERS = {
+    "ingress": ("from", _PODS),
+    "egress": ("to", (*_PODS, "nodes", "networks", "domainNames")),
+}
+_MAX_PRIORITY = 1000
 _MAX_RULE_NAME = 100
 
 
 def read_priority(document: Document, spec: Reader) -> int:
     """The priority, which Calico takes for the order; 0 where it is missing, which the schema refuses."""
     priority = spec.integer("priority")
-    if priority is None or not 0 <= priority <= MAX_PRIORITY:
+    if priority is None or not 0 <= priority <= _MAX_PRIORITY:
         shown = "a priority is missing" if priority is None else f"{priority} is no priority"
-        message = f"{shown}: 0 to {MAX_PRIORITY}"
+        message = f"{shown}: 0 to {_MAX_PRIORITY}"
         document.problem(Layer.SCHEMA, message, at=spec.at("priority"))
     return priority or 0
 
@@ -94,11 +99,8 @@ def read_subject(document: Document, spec: Reader) -> Subject:
     if reader is None:
         document.problem(Layer.SCHEMA, "a policy needs a subject", at=spec.at("subject"))
         return Subject()
-    namespaces, pods = _read_selectors(document, reader)
-    if _count(reader, "namespaces", "pods") != 1:
-        message = "a subject is either namespaces or pods"
-        document.problem(Layer.SCHEMA, message, at=reader.pointer)
-    return Subject(namespaces, pods)
+    _require_one_of(document, reader, _PODS)
+    return Subject(*_read_selectors(document, reader))
 
 
 def read_rules(
@@ -117,12 +119,6 @@ def read_rules(
         )
         for reader in spec.children(direction)
     )
-
-
-_PEERS = {
-    "ingress": ("from", ("namespaces", "pods")),
-    "egress": ("to", ("namespaces", "pods", "nodes", "networks", "domainNames")),
-}
 
 
 def _read_name(document: Document, reader: Reader) -> str:
@@ -156,10 +152,7 @@ def _read_peers(
 
 
 def _read_peer(document: Document, reader: Reader, forms: tuple[str, ...]) -> ClusterPeer:
-    reader.ignore(*forms)
-    if _count(reader, *forms) != 1:
-        message = f"a peer is one of {', '.join(forms)}"
-        document.problem(Layer.SCHEMA, message, at=reader.pointer)
+    _require_one_of(document, reader, forms)
     namespaces, pods = _read_selectors(document, reader)
     networks = _read_networks(document, reader) if "networks" in forms else ()
     return ClusterPeer(namespaces, pods, networks)
@@ -192,5 +185,8 @@ def _read_networks(document: Document, reader: Reader) -> tuple[Prefix, ...]:
     return tuple(networks)
 
 
-def _count(reader: Reader, *keys: str) -> int:
-    return sum(reader.raw.get(key) is not None for key in keys)
+def _require_one_of(document: Document, reader: Reader, forms: tuple[str, ...]) -> None:
+    """The schema's rule that exactly one of *forms*, be it known to Calico or not, is there."""
+    if sum(reader.has(form) for form in forms) != 1:
+        message = f"exactly one of {', '.join(forms)} is needed"
+        document.problem(Layer.SCHEMA, message, at=reader.pointer)
