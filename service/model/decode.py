@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from service.errors import DecodeError, SourceLocation
@@ -173,9 +174,15 @@ def _check_names(document: Document, own: _Metadata) -> None:
         )
         document.problem(Layer.SCHEMA, message, at="/metadata/name")
     for key, value in own.labels.items():
-        if not _LABEL_VALUE.fullmatch(value):
+        if not _is_label_value(value):
             message = f"{value[:64]!r} is no value of a label ({key[:64]})"
             document.problem(Layer.SCHEMA, message, at="/metadata/labels")
+
+
+@lru_cache(maxsize=4096)
+def _is_label_value(text: str) -> bool:
+    """Whether *text* is a value of a label. Cached: clusters repeat them for ever."""
+    return _LABEL_VALUE.fullmatch(text) is not None
 
 
 def _unmangled(document: Document, kind: Kind[object], own: _Metadata) -> _Metadata:

@@ -10,7 +10,7 @@ import difflib
 import json
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from service.model.blanks import invisible, visible
 from service.model.meta import Default, Layer, Meta, Problem, is_filtered
@@ -19,6 +19,7 @@ from service.model.refs import CALICO_V1, CALICO_V3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from service.errors import SourceLocation
     from service.model.refs import GVK
@@ -31,6 +32,8 @@ _NEAR = 0.8
 _SHOWN_BLANK_KEYS = 3
 _NESTED_SPEC = "spec is indented under metadata; it belongs at the top level"
 _CONTAINERS = (dict, list)
+_STRINGS: frozenset[type] = frozenset({str})
+_NO_NAMES: frozenset[str] = frozenset()
 
 
 class Locator(Protocol):
@@ -156,7 +159,7 @@ class Document:
     def _unknown_hint(self, reader: Reader, key: str) -> str:
         if reader.pointer == "/metadata" and key == "spec":
             return _NESTED_SPEC
-        near = near_miss(key, reader.asked)
+        near = near_miss(key, reader.asked | reader.known)
         if near:
             return f'did you mean "{near}"?'
         if reader.fields is Fields.SOME:
@@ -170,13 +173,14 @@ class Document:
 class Reader:
     """Typed access to the fields of one mapping; a field that is null reads as absent."""
 
-    __slots__ = ("_document", "asked", "fields", "pointer", "raw")
+    __slots__ = ("_document", "asked", "fields", "known", "pointer", "raw")
 
     def __init__(self, document: Document, raw: Mapping[str, object], pointer: str) -> None:
         self._document = document
         self.raw = raw
         self.pointer = pointer
         self.asked: set[str] = set()
+        self.known: AbstractSet[str] = _NO_NAMES
         self.fields = Fields.ALL
 
     def at(self, key: str) -> str:
@@ -197,11 +201,15 @@ class Reader:
         """Take these fields as known, though nobody reads them."""
         self.asked.update(keys)
 
+    def know(self, names: AbstractSet[str]) -> None:
+        """Take all of *names* as known: `ignore` for many of them, at no cost."""
+        self.known = names
+
     def unread(self) -> list[str]:
         """The fields that nobody asked for, in the order of the object."""
         if self.raw.keys() <= self.asked:
             return []
-        return [key for key in self.raw if key not in self.asked]
+        return [key for key in self.raw if key not in self.asked and key not in self.known]
 
     def string(self, key: str, default: str = "") -> str:
         """A string, or *default* where absent."""
@@ -268,10 +276,13 @@ class Reader:
                 self._document.wrong_type(item, "a string", at=at)
         return strings
 
-    def string_map(self, key: str) -> dict[str, str]:
-        """A mapping of strings, empty where absent."""
+    def string_map(self, key: str) -> Mapping[str, str]:
+        """A mapping of strings, empty where absent; the very mapping of the raw form, if all of it is legal."""
+        values = self._mapping(key)
+        if _STRINGS.issuperset(map(type, values.values())):
+            return cast("Mapping[str, str]", values)
         strings = {}
-        for name, value in self._mapping(key).items():
+        for name, value in values.items():
             if isinstance(value, str):
                 strings[name] = value
             elif not invisible(name):

@@ -39,7 +39,6 @@ _CONTAINERS = ("containers", "initContainers")
 _READ = ("hostNetwork", "serviceAccountName", "serviceAccount", "nodeName")
 _DEFAULT_ACCOUNT = "default"
 _ADMISSION = "Kubernetes' admission of pods"
-# Known names cost nothing; unknown ones are compared with all that are known.
 _UNREAD = frozenset(
     {
         "activeDeadlineSeconds",
@@ -112,7 +111,7 @@ _UNREAD_OF_CONTAINERS = frozenset(
 
 def read_pod_spec(document: Document, spec: Reader) -> PodSpec:
     """The pod spec that *spec* is about; the node's name is the caller's to read."""
-    spec.ignore(*_UNREAD)
+    spec.know(_UNREAD)
     return PodSpec(
         host_network=spec.boolean("hostNetwork") or False,
         service_account=_read_service_account(document, spec),
@@ -154,7 +153,7 @@ def _read_service_account(document: Document, spec: Reader) -> str:
 
 
 def _port_readers(container: Reader) -> list[Reader]:
-    container.ignore(*_UNREAD_OF_CONTAINERS)
+    container.know(_UNREAD_OF_CONTAINERS)
     return container.children("ports")
 
 

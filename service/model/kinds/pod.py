@@ -58,7 +58,7 @@ def _decode(document: Document) -> Pod:
     spec = document.spec(Fields.SOME)
     shared = read_pod_spec(document, spec)
     status = document.root.child("status", Fields.SOME) or document.reader({}, "/status")
-    status.ignore(*status.raw)  # Nobody writes a status by hand: no field of it is a slip.
+    status.know(status.raw.keys())  # Nobody writes a status by hand: no field of it is a slip.
     phase = status.string("phase")
     return Pod(
         meta=document.meta,
@@ -84,10 +84,23 @@ def _read_ips(document: Document, status: Reader) -> tuple[Address, ...]:
 
     Source: libcalico-go lib/backend/k8s/conversion/conversion.go getPodIPs.
     """
-    texts = [(one.at("ip"), one.string("ip")) for one in status.children("podIPs", Fields.SOME)]
+    texts = _listed_ips(document, status)
     if not texts and (single := status.string("podIP")):
         texts = [(status.at("podIP"), single)]
     return tuple(_parsed(document, texts or _annotated_ips(document)))
+
+
+def _listed_ips(document: Document, status: Reader) -> list[tuple[str, str]]:
+    """The list of the status, each address with its JSON pointer before it."""
+    texts = []
+    for index, entry in enumerate(status.entries("podIPs")):
+        text = entry.get("ip") if isinstance(entry, dict) else None
+        at = f"/status/podIPs/{index}/ip"
+        if isinstance(text, str):
+            texts.append((at, text))
+        else:
+            document.wrong_type(text, "a string", at=at)
+    return texts
 
 
 def _annotated_ips(document: Document) -> list[tuple[str, str]]:
