@@ -8,15 +8,16 @@ Source: libcalico-go lib/backend/k8s/resources/resources.go, lib/backend/model/k
 from __future__ import annotations
 
 import json
-import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from service.errors import DecodeError, SourceLocation
 from service.model.document import Document, near_miss
 from service.model.kind import kinds, kinds_by_gvk
 from service.model.meta import Decoded, Layer, Meta
+from service.model.names import MAX_NAME, is_label_value, is_object_name
+from service.model.plain import NotPlainError
 from service.model.refs import CALICO_V1, CALICO_V3, GVK, ObjectRef
 
 if TYPE_CHECKING:
@@ -39,9 +40,6 @@ _UNREAD_METADATA = (
     "ownerReferences",
     "selfLink",
 )
-_MAX_NAME = 253
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _SIMILAR_KINDS = 0.9
 
 
@@ -78,10 +76,13 @@ def decode_object(
     if not isinstance(raw, dict):
         raise DecodeError("an object is a mapping of fields", location=location)
     gvk = GVK.of(_text(raw, "apiVersion", location), _text(raw, "kind", location))
+    kind = kinds_by_gvk().get(gvk)
+    if kind is not None and kind.plain is not None:
+        with suppress(NotPlainError):
+            return kind.plain(raw, positions("") if positions else location)
     document = Document(
         raw, gvk, positions or (lambda pointer: location.at(location.pointer + pointer))
     )
-    kind = kinds_by_gvk().get(gvk)
     metadata = raw.get("metadata")
     if kind is None:
         return _skip(
@@ -168,21 +169,15 @@ def _read_meta(document: Document, kind: Kind[object], reader: Reader) -> Meta:
 
 
 def _check_names(document: Document, own: _Metadata) -> None:
-    if len(own.name) > _MAX_NAME or not _NAME.fullmatch(own.name):
+    if not is_object_name(own.name):
         message = (
-            f"{own.name[:64]!r} is no name: lower-case DNS labels, at most {_MAX_NAME} characters"
+            f"{own.name[:64]!r} is no name: lower-case DNS labels, at most {MAX_NAME} characters"
         )
         document.problem(Layer.SCHEMA, message, at="/metadata/name")
     for key, value in own.labels.items():
-        if not _is_label_value(value):
+        if not is_label_value(value):
             message = f"{value[:64]!r} is no value of a label ({key[:64]})"
             document.problem(Layer.SCHEMA, message, at="/metadata/labels")
-
-
-@lru_cache(maxsize=4096)
-def _is_label_value(text: str) -> bool:
-    """Whether *text* is a value of a label. Cached: clusters repeat them for ever."""
-    return _LABEL_VALUE.fullmatch(text) is not None
 
 
 def _unmangled(document: Document, kind: Kind[object], own: _Metadata) -> _Metadata:

@@ -131,7 +131,7 @@ class Document:
 
     def report_blanks(self) -> None:
         """Report all keys that hold a misleading blank, as one problem at the first of them."""
-        if not _has_blank_key(self.raw):
+        if not has_blank_key(self.raw):
             return
         pointers = list(_blank_keys(self.raw, ""))
         key = unescaped(pointers[0].rpartition("/")[2])
@@ -331,16 +331,16 @@ def _finite(value: float) -> float | None:
         return None
 
 
-def _has_blank_key(value: Mapping[str, object] | list[object]) -> bool:
+def has_blank_key(value: Mapping[str, object] | list[object]) -> bool:
     """Whether any key at any depth holds a misleading blank: the quick question, asked of every object."""
     if isinstance(value, dict):
         for key, item in value.items():
             if not key.isascii() and invisible(key):
                 return True
-            if isinstance(item, _CONTAINERS) and _has_blank_key(item):
+            if isinstance(item, _CONTAINERS) and has_blank_key(item):
                 return True
         return False
-    return any(_has_blank_key(item) for item in value if isinstance(item, _CONTAINERS))
+    return any(has_blank_key(item) for item in value if isinstance(item, _CONTAINERS))
 
 
 def _blank_keys(value: object, pointer: str) -> Iterator[str]:

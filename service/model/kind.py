@@ -12,7 +12,9 @@ from service.registry import discover
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from service.errors import SourceLocation
     from service.model.document import Document
+    from service.model.meta import Decoded
 
 T = TypeVar("T")
 
@@ -34,6 +36,11 @@ class Kind(Generic[T]):
     """What is kept of the raw form, for kinds of which a cluster has many and a verdict needs little.
 
     What it returns decodes to the same object, without any problem that lies in what was left off.
+    """
+    plain: Callable[[Mapping[str, object], SourceLocation], Decoded[T]] | None = None
+    """A quick way to read what nothing is wrong with, for kinds of which a cluster has very many.
+
+    Gives what ``decode`` would give. Raises: NotPlainError for everything else.
     """
 
     @property

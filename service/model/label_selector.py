@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from service.model.names import is_label_name, is_label_value
 from service.model.selector import All, Equals, Has, In, NotIn, and_, not_
 
 if TYPE_CHECKING:
@@ -52,9 +52,6 @@ _TERMS: Mapping[str, Callable[[Requirement], Selector]] = {
     "DoesNotExist": lambda one: not_(Has(one.key)),
 }
 _WITH_VALUES = frozenset({"In", "NotIn"})
-_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-_KEY = re.compile(rf"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_NAME}")
-_VALUE = re.compile(rf"({_NAME})?")
 
 
 def read_label_selector(
@@ -94,8 +91,8 @@ def _read_requirement(document: Document, reader: Reader, layer: Layer) -> Requi
 def _check_label(
     document: Document, key: str, *, values: tuple[str, ...], at: str, layer: Layer
 ) -> None:
-    if not _KEY.fullmatch(key):
+    if not is_label_name(key):
         document.problem(layer, f"{key[:64]!r} is no name of a label", at=at)
     for value in values:
-        if not _VALUE.fullmatch(value):
+        if not is_label_value(value):
             document.problem(layer, f"{value[:64]!r} is no value of a label", at=at)

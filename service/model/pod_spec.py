@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from service.model.document import Fields
 from service.model.meta import Layer
-from service.model.protocols import MAX_PORT, read_transport
+from service.model.plain import NotPlainError, plain_mappings, plain_string
+from service.model.protocols import MAX_PORT, SCTP, TCP, UDP, read_transport
 from service.net.prefixes import PrefixError, parse_ip
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from service.model.document import Document, Reader
     from service.net.prefixes import Address
 
@@ -37,6 +40,8 @@ class PodSpec:
 
 _CONTAINERS = ("containers", "initContainers")
 _READ = ("hostNetwork", "serviceAccountName", "serviceAccount", "nodeName")
+_PROTOCOLS = {"TCP": TCP, "UDP": UDP, "SCTP": SCTP}
+_PORT = frozenset({"name", "containerPort", "protocol", "hostPort"})
 _DEFAULT_ACCOUNT = "default"
 _ADMISSION = "Kubernetes' admission of pods"
 _UNREAD = frozenset(
@@ -107,6 +112,8 @@ _UNREAD_OF_CONTAINERS = frozenset(
         "workingDir",
     }
 )
+_KNOWN = _UNREAD | {*_CONTAINERS, *_READ}
+_KNOWN_OF_CONTAINERS = _UNREAD_OF_CONTAINERS | {"ports"}
 
 
 def read_pod_spec(document: Document, spec: Reader) -> PodSpec:
@@ -122,6 +129,38 @@ def read_pod_spec(document: Document, spec: Reader) -> PodSpec:
             for port in _port_readers(container)
         ),
     )
+
+
+def plain_pod_spec(spec: Mapping[str, object]) -> PodSpec:
+    """The same as `read_pod_spec`, of a spec that names its service account and the protocols of its ports.
+
+    Raises: NotPlainError.
+    """
+    host_network = spec.get("hostNetwork", False)
+    account = plain_string(spec, "serviceAccountName")
+    if not spec.keys() <= _KNOWN or type(host_network) is not bool or not account:
+        raise NotPlainError
+    ports = tuple(
+        _plain_port(port)
+        for key in _CONTAINERS
+        for container in plain_mappings(spec, key, _KNOWN_OF_CONTAINERS)
+        for port in plain_mappings(container, "ports", _PORT)
+    )
+    return PodSpec(host_network, account, ports)
+
+
+def _plain_port(port: Mapping[str, object]) -> ContainerPort:
+    protocol = _PROTOCOLS.get(plain_string(port, "protocol"))
+    number, host_port = port.get("containerPort"), port.get("hostPort", 0)
+    if (
+        protocol is None
+        or type(number) is not int
+        or type(host_port) is not int
+        or not 1 <= number <= MAX_PORT
+        or not 0 <= host_port <= MAX_PORT
+    ):
+        raise NotPlainError
+    return ContainerPort(plain_string(port, "name"), protocol, number, host_port)
 
 
 def trimmed_pod_spec(spec: object) -> object:
@@ -174,7 +213,7 @@ def _read_port(document: Document, reader: Reader) -> ContainerPort:
 def _read_number(document: Document, reader: Reader, key: str) -> int:
     """The number of a port, 0 where absent."""
     number = reader.integer(key)
-    if number is None:
+    if not number and (number is None or key == "hostPort"):
         return 0
     if not 1 <= number <= MAX_PORT:
         message = f"{number} is no port: 1 to {MAX_PORT}"

@@ -6,11 +6,19 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.model.document import Fields
+from service.model.document import Fields, has_blank_key
 from service.model.kind import Kind
-from service.model.meta import Layer
+from service.model.meta import Decoded, Layer
 from service.model.owners import read_owner
-from service.model.pod_spec import read_pod_spec, trimmed_pod_spec
+from service.model.plain import (
+    NotPlainError,
+    plain_mapping,
+    plain_mappings,
+    plain_meta,
+    plain_owner,
+    plain_string,
+)
+from service.model.pod_spec import plain_pod_spec, read_pod_spec, trimmed_pod_spec
 from service.model.pointers import escaped
 from service.model.refs import GVK
 from service.model.trimming import picked, trim_annotations, trimmed
@@ -19,6 +27,7 @@ from service.net.prefixes import PrefixError, parse_cidr, parse_ip
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from service.errors import SourceLocation
     from service.model.document import Document, Reader
     from service.model.meta import Meta
     from service.model.pod_spec import ContainerPort
@@ -45,10 +54,13 @@ class Pod:
     allowed_source_prefixes: tuple[Prefix, ...] = ()
 
 
+_GVK = GVK("", "v1", "Pod")
 _KEPT = ("cni.projectcalico.org/", "vpc.amazonaws.com/")
 _POD_IP = "cni.projectcalico.org/podIP"
 _LISTED_IPS = ("cni.projectcalico.org/podIPs", _POD_IP, "vpc.amazonaws.com/pod-ips")
 _SOURCES = "cni.projectcalico.org/allowedSourcePrefixes"
+_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+_IP = frozenset({"ip"})
 _FINISHED = frozenset({"Succeeded", "Failed"})
 _STATUS = ("phase", "podIP", "podIPs")
 
@@ -71,6 +83,43 @@ def _decode(document: Document) -> Pod:
         owner=read_owner(document),
         allowed_source_prefixes=_read_sources(document),
     )
+
+
+def _plain(raw: Mapping[str, object], location: SourceLocation) -> Decoded[Pod]:
+    """The pod of a form that leaves nothing to say, which is that of nearly all.
+
+    Raises: NotPlainError.
+    """
+    meta = plain_meta(raw, _GVK, location=location, kept=_KEPT)
+    spec, status = plain_mapping(raw, "spec"), plain_mapping(raw, "status")
+    if not raw.keys() <= _FIELDS or _SOURCES in meta.annotations:
+        raise NotPlainError
+    if not meta.resource_version and has_blank_key(raw):
+        raise NotPlainError
+    shared = plain_pod_spec(spec)
+    phase = plain_string(status, "phase")
+    ips = _plain_ips(status)
+    if not ips and (status.get("podIP") or meta.annotations):
+        raise NotPlainError
+    pod = Pod(
+        meta=meta,
+        node=plain_string(spec, "nodeName"),
+        phase=phase,
+        ips=() if phase in _FINISHED else ips,
+        host_network=shared.host_network,
+        service_account=shared.service_account,
+        ports=shared.ports,
+        owner=plain_owner(raw, meta.ref.namespace),
+    )
+    return Decoded(meta.ref, meta, pod, raw=_trim(raw))
+
+
+def _plain_ips(status: Mapping[str, object]) -> tuple[Address, ...]:
+    texts = [plain_string(one, "ip") for one in plain_mappings(status, "podIPs", _IP)]
+    try:
+        return tuple(map(parse_ip, texts))
+    except PrefixError:
+        raise NotPlainError from None
 
 
 def _is_finished(document: Document, phase: str) -> bool:
@@ -163,10 +212,11 @@ def _trim(raw: Mapping[str, object]) -> Mapping[str, object]:
 
 
 KIND = Kind(
-    gvks=(GVK("", "v1", "Pod"),),
+    gvks=(_GVK,),
     plural="pods",
     namespaced=True,
     type=Pod,
     decode=_decode,
     trim=_trim,
+    plain=_plain,
 )
