@@ -8,24 +8,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from service.model.kinds.endpoint_slice import EndpointSlice
+from service.model.kinds.namespace import Namespace
+from service.model.kinds.network_set import NetworkSet
+from service.model.kinds.node import Node
 from service.model.selector import All, Has
 from service.net.intervals import IntervalSet
 from service.policy.convert import NAMESPACE, NAMESPACE_PREFIX, ORCHESTRATOR
+from service.policy.workloads import namespace_labels, selects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from service.model.kinds.endpoint_slice import EndpointSlice
     from service.model.kinds.host_endpoint import HostEndpoint
-    from service.model.kinds.namespace import Namespace
-    from service.model.kinds.network_set import NetworkSet
-    from service.model.kinds.node import Node
     from service.model.rule import ServiceMatch
     from service.model.selector import Selector
+    from service.model.snapshot import Snapshot
     from service.net.prefixes import Address, Family
+    from service.policy.workloads import PodTemplate, WorkloadEndpoint
 
 _POD_LABELS = {ORCHESTRATOR: "k8s"}
-_NAMESPACE_NAME_LABELS = ("projectcalico.org/name", "kubernetes.io/metadata.name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,49 +49,64 @@ class PortTriple:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPorts:
+    """What a port's name stands for: surely, and perhaps besides, by labels that are not known."""
+
+    surely: tuple[PortTriple, ...]
+    perhaps: tuple[PortTriple, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Member:
     """Something that a rule's selector may select: its labels and its addresses.
 
-    ``open_prefix`` is the prefix of the labels that it may have besides; "" for none.
+    ``open_prefixes`` begin the names of labels that it may have besides.
     """
 
     labels: Mapping[str, str]
     ranges: Mapping[Family, IntervalSet]
-    open_prefix: str = ""
+    open_prefixes: tuple[str, ...] = ()
 
     def selected(self, selector: Selector) -> bool | None:
-        if not self.open_prefix:
-            return selector.matches(self.labels)
-        absent = {
-            name
-            for name in selector.labels()
-            if name not in self.labels and not name.startswith(self.open_prefix)
-        }
-        return selector.match_unknown(self.labels, absent)
+        return _selected(selector, self.labels, self.open_prefixes)
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """The pods of a snapshot that holds any: their endpoints, and templates that no live pod is of."""
+
+    endpoints: tuple[WorkloadEndpoint, ...] = ()
+    templates: tuple[PodTemplate, ...] = ()
 
 
 class AddressBook:
     """The labelled addresses of one snapshot; answers are kept, so a selector is resolved once.
 
-    Pods are not modelled yet: a selector that some pod could match is known only within bounds, the
-    upper one being every address that is not a node's.
+    Without any pod in the snapshot, a selector that some pod could match is known only within bounds, the
+    upper one being every address that is not a node's; so it is with templates whose pods are not there.
     """
 
     def __init__(
         self,
-        *,
+        snapshot: Snapshot,
         heps: Iterable[tuple[HostEndpoint, Mapping[str, str]]],
-        network_sets: Iterable[NetworkSet],
-        namespaces: Mapping[str, Namespace],
-        nodes: Iterable[Node],
-        slices: Iterable[EndpointSlice],
+        *,
+        pods: Pods | None = None,
     ) -> None:
-        """The book of these objects; *heps* come with their labels, inherited ones included."""
+        """The book of *snapshot*; *heps* come with their labels, inherited ones included.
+
+        *pods* None says that pods are not known.
+        """
         self._heps = tuple(heps)
+        self._pods = pods
+        namespaces = {ref.name: one for ref, one in snapshot.all(Namespace).items()}
+        network_sets = snapshot.all(NetworkSet).values()
         self._members = [
             *(_Member(labels, _ranges(hep.expected_ips)) for hep, labels in self._heps),
             *(_network_set_member(one, namespaces) for one in network_sets),
+            *(_pod_members(pods.endpoints) if pods else ()),
         ]
+        nodes = snapshot.all(Node).values()
         self._host_addresses = _ranges(
             (
                 *(address for hep, _ in self._heps for address in hep.expected_ips),
@@ -97,7 +114,7 @@ class AddressBook:
             )
         )
         self._slices: dict[tuple[str, str], list[EndpointSlice]] = {}
-        for one in slices:
+        for one in snapshot.all(EndpointSlice).values():
             self._slices.setdefault((one.meta.ref.namespace, one.service), []).append(one)
         self._selected: dict[tuple[Selector, Family], AddressBounds] = {}
 
@@ -119,13 +136,21 @@ class AddressBook:
             if ranges and verdict is not False:
                 (perhaps if verdict is None else surely).append(ranges)
                 if verdict is None:
-                    unknown.append("the labels of a network set's namespace are not known")
+                    unknown.append("the labels of a namespace or a service account are not known")
         must = IntervalSet.union_all(surely)
-        if _may_select_pods(selector):
+        if self._may_select_unknown_pods(selector):
             unknown.append(f"the addresses of pods that match {selector.canonical()} are not known")
             perhaps.append(self._not_host(family))
         return AddressBounds(
             must, IntervalSet.union_all((must, *perhaps)), tuple(dict.fromkeys(unknown))
+        )
+
+    def _may_select_unknown_pods(self, selector: Selector) -> bool:
+        if self._pods is None:
+            return _may_select_pods(selector)
+        return any(
+            _selected(selector, one.labels, one.open_prefixes) is not False
+            for one in self._pods.templates
         )
 
     def _not_host(self, family: Family) -> IntervalSet:
@@ -133,32 +158,46 @@ class AddressBook:
         hosts = self._host_addresses.get(family, IntervalSet.empty())
         return hosts.complement(0, family.max_address)
 
-    def named_ports(self, name: str, selector: Selector | None) -> tuple[PortTriple, ...]:
-        """The host endpoints' ports called *name*, of those that *selector* selects."""
-        return tuple(
+    def named_ports(self, name: str, selector: Selector | None) -> NamedPorts:
+        """The ports called *name* of host endpoints and pods that *selector* selects."""
+        surely = [
             PortTriple(address, port.protocol, port.port)
             for hep, labels in self._heps
             for port in hep.ports
             if port.name == name and (selector is None or selector.matches(labels))
             for address in hep.expected_ips
-        )
+        ]
+        perhaps: list[PortTriple] = []
+        for pod in self._pods.endpoints if self._pods else ():
+            triples = list(_triples_of(pod, name))
+            verdict = _selected(selector, pod.labels, pod.open_prefixes) if triples else False
+            if verdict is not False:
+                (perhaps if verdict is None else surely).extend(triples)
+        return NamedPorts(tuple(surely), tuple(perhaps))
 
-    def pods_with(self, selector: Selector | None, family: Family) -> IntervalSet:
-        """The addresses that pods selected by *selector* may have."""
-        if selector is None or _may_select_pods(selector):
-            return self._not_host(family)
-        return IntervalSet.empty()
+    def unknown_pods(self, name: str, selector: Selector | None, family: Family) -> IntervalSet:
+        """The addresses that pods may have of which nothing is known, and which have a port called *name*."""
+        if self._pods is None:
+            may_be = selector is None or _may_select_pods(selector)
+        else:
+            may_be = any(
+                _selected(selector, one.labels, one.open_prefixes) is not False
+                for one in self._pods.templates
+                if any(port.name == name for port in one.ports)
+            )
+        return self._not_host(family) if may_be else IntervalSet.EMPTY
 
     def service(self, match: ServiceMatch) -> tuple[PortTriple, ...] | None:
-        """The endpoints of a Service, ready or not, from its slices; None where no slice is known.
+        """The endpoints of a Service, ready or not, from its slices; None where they are not known.
 
-        An empty namespace finds nothing, whatever the API's comment says.
+        With the cluster's pods come its slices, so that a Service without any has no endpoint. An empty namespace finds nothing, whatever the API's comment says.
         Source: felix/serviceindex/serviceindex.go; updateprocessors/rules.go.
         """
         if not match.namespace:
             return ()
-        slices = self._slices.get((match.namespace, match.name))
-        if slices is None:
+        are_complete = self._pods is not None and bool(self._slices)
+        slices = self._slices.get((match.namespace, match.name), [])
+        if not slices and not are_complete:
             return None
         return tuple(
             PortTriple(address, port.protocol, port.port)
@@ -186,19 +225,32 @@ def _network_set_member(one: NetworkSet, namespaces: Mapping[str, Namespace]) ->
         return _Member(one.meta.labels, ranges)
     known = namespaces.get(namespace)
     labels = {**namespace_labels(namespace, known), **one.meta.labels, NAMESPACE: namespace}
-    return _Member(labels, ranges, open_prefix="" if known else NAMESPACE_PREFIX)
+    return _Member(labels, ranges, () if known else (NAMESPACE_PREFIX,))
 
 
-def namespace_labels(name: str, namespace: Namespace | None) -> dict[str, str]:
-    """The labels that whatever lives in a namespace inherits; those of its name need no object.
+def _pod_members(pods: Iterable[WorkloadEndpoint]) -> Iterator[_Member]:
+    """One member for all pods with the same labels: a cluster's pods are few kinds of many."""
+    alike: dict[object, list[WorkloadEndpoint]] = {}
+    for pod in pods:
+        alike.setdefault((frozenset(pod.labels.items()), pod.open_prefixes), []).append(pod)
+    for group in alike.values():
+        ranges = _ranges(address for pod in group for address in pod.addresses)
+        yield _Member(group[0].labels, ranges, group[0].open_prefixes)
 
-    Source: libcalico-go/lib/backend/k8s/conversion/conversion.go NamespaceToProfile.
-    """
-    own = namespace.meta.labels if namespace else {}
-    return {
-        **{f"{NAMESPACE_PREFIX}{label}": name for label in _NAMESPACE_NAME_LABELS},
-        **{f"{NAMESPACE_PREFIX}{label}": value for label, value in own.items()},
-    }
+
+def _triples_of(pod: WorkloadEndpoint, name: str) -> Iterator[PortTriple]:
+    for port in pod.ports:
+        if port.name == name:
+            yield from (PortTriple(one, port.protocol, port.port) for one in pod.addresses)
+
+
+def _selected(
+    selector: Selector | None, labels: Mapping[str, str], open_prefixes: tuple[str, ...]
+) -> bool | None:
+    """Whether *selector* selects what has *labels* and perhaps more; None where the rest decides."""
+    if selector is None:
+        return True
+    return selects(selector, labels, open_prefixes)
 
 
 def _may_select_pods(selector: Selector) -> bool:

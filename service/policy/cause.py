@@ -18,6 +18,8 @@ class Hook(StrEnum):
     PRE_DNAT = "preDNAT"
     FORWARD = "forward"
     NORMAL = "normal"
+    WORKLOAD = "workload"
+    """The one hook of a pod's own policy."""
 
 
 class Direction(StrEnum):
@@ -45,6 +47,7 @@ class Reason(StrEnum):
     NO_HOST_ENDPOINT = "no-host-endpoint"
     ESTABLISHED = "established"
     DEFAULT_ACTION = "default-action"
+    ENCAPSULATION = "encapsulation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from service.policy.cause import Direction, Hook
 
 if TYPE_CHECKING:
     from service.model.kinds.global_network_policy import GlobalNetworkPolicy
+    from service.model.kinds.network_policy import NetworkPolicy
     from service.model.meta import Meta
     from service.model.rule import EntityRule, Rule
 
@@ -57,19 +58,21 @@ class PolicyRule:
 class Policy:
     """A policy in Felix's internal form, of whatever kind it was written.
 
-    ``applies_to`` None selects every endpoint. ``hook`` is UNTRACKED, PRE_DNAT or NORMAL: its category;
-    a NORMAL policy with ``apply_on_forward`` stands in the FORWARD list as well. Compared by identity.
+    ``kind`` is Calico's word for it, which the order of policies heeds. ``applies_to`` None selects every
+    endpoint. ``hook`` is UNTRACKED, PRE_DNAT or NORMAL: its category; a NORMAL policy is that of pods
+    too, and with ``apply_on_forward`` stands in the FORWARD list as well. Compared by identity.
     """
 
     meta: Meta
+    kind: str
     tier: str
     order: float | None
     applies_to: Selector | None
     directions: frozenset[Direction]
     ingress: tuple[PolicyRule, ...]
     egress: tuple[PolicyRule, ...]
-    hook: Hook
-    apply_on_forward: bool
+    hook: Hook = Hook.NORMAL
+    apply_on_forward: bool = False
 
     def rules(self, direction: Direction) -> tuple[PolicyRule, ...]:
         """The rules of one direction, none where ``types`` leaves the direction out."""
@@ -83,7 +86,7 @@ class Policy:
             return False
         if hook is Hook.FORWARD:
             return self.hook is Hook.NORMAL and self.apply_on_forward
-        return self.hook is hook
+        return self.hook is (Hook.NORMAL if hook is Hook.WORKLOAD else hook)
 
     def selects(self, labels: dict[str, str]) -> bool:
         """Whether an endpoint with *labels* (own and inherited) is governed by the policy."""
@@ -103,6 +106,7 @@ def global_policy(gnp: GlobalNetworkPolicy) -> Policy:
         hook = Hook.PRE_DNAT
     return Policy(
         meta=gnp.meta,
+        kind=gnp.meta.ref.kind,
         tier=gnp.tier or "default",
         order=gnp.order,
         applies_to=_applies_to(gnp),
@@ -111,6 +115,28 @@ def global_policy(gnp: GlobalNetworkPolicy) -> Policy:
         egress=_rules(gnp.egress, ""),
         hook=hook,
         apply_on_forward=gnp.apply_on_forward,
+    )
+
+
+def namespaced_policy(policy: NetworkPolicy) -> Policy:
+    """The internal form of Calico's NetworkPolicy: it selects, and its rules mean, its own namespace.
+
+    Raises: SelectorError as `global_policy`. Source: updateprocessors/networkpolicyprocessor.go.
+    """
+    namespace = policy.meta.ref.namespace
+    selector: Selector = Equals(NAMESPACE, namespace)
+    if policy.selector:
+        selector = and_(parse(policy.selector), selector)
+    accounts = _prefixed(policy.service_account_selector, SERVICE_ACCOUNT_PREFIX)
+    return Policy(
+        meta=policy.meta,
+        kind=policy.meta.ref.kind,
+        tier=policy.tier or "default",
+        order=policy.order,
+        applies_to=_both(accounts, selector),
+        directions=frozenset(Direction(name.lower()) for name in policy.types),
+        ingress=_rules(policy.ingress, namespace),
+        egress=_rules(policy.egress, namespace),
     )
 
 

@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from service.model.kinds.endpoint_slice import EndpointSlice
 from service.model.kinds.felix_configuration import FelixConfiguration
-from service.model.kinds.global_network_policy import GlobalNetworkPolicy
 from service.model.kinds.host_endpoint import HostEndpoint
+from service.model.kinds.ip_pool import IPPool
 from service.model.kinds.k8s_service import Service
 from service.model.kinds.kube_controllers_configuration import KubeControllersConfiguration
 from service.model.kinds.namespace import Namespace
 from service.model.kinds.network_set import NetworkSet
 from service.model.kinds.node import Node
+from service.model.kinds.pod import Pod
+from service.model.kinds.service_account import ServiceAccount
 from service.model.kinds.staged_global_network_policy import StagedGlobalNetworkPolicy
 from service.model.kinds.tier import Tier
+from service.model.workload import Workload
+from service.policy.policies import POLICIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Kinds = tuple[type, ...]
 
 PLACED: Kinds = (Node, HostEndpoint, KubeControllersConfiguration)
 """What says which node has which address and endpoint."""
-ADDRESSED: Kinds = (*PLACED, NetworkSet, Namespace, EndpointSlice)
+LABELLED: Kinds = (Pod, Namespace, ServiceAccount)
+"""What says which pods there are, and with which labels."""
+ADDRESSED: Kinds = (*PLACED, *LABELLED, NetworkSet, EndpointSlice, Workload)
 """What gives the selectors of rules their addresses."""
 POLICED: Kinds = (
     *ADDRESSED,
     FelixConfiguration,
     Tier,
-    GlobalNetworkPolicy,
+    *POLICIES,
     StagedGlobalNetworkPolicy,
 )
-"""What says what policy does: everything but Services."""
-READ: Kinds = (*POLICED, Service)
+"""What says what policy does: everything but Services and routes."""
+READ: Kinds = (*POLICED, Service, IPPool)
 """Every kind that something is derived from."""
 
 
@@ -48,3 +58,28 @@ class Facts(Enum):
     """Which ports Services open."""
     POLICY = POLICED
     """What becomes of packets."""
+
+
+DERIVED: Mapping[str, Kinds] = {
+    "nodes": (Node,),
+    "namespaces": (Namespace,),
+    "automatic": PLACED,
+    "_endpoints": PLACED,
+    "node_names": PLACED,
+    "matcher": ADDRESSED,
+    "workloads": LABELLED,
+    "_tiers": (Tier,),
+    "policies": (Tier, *POLICIES),
+    "_policies_by_ref": (Tier, *POLICIES),
+    "_staged_prednat": (StagedGlobalNetworkPolicy,),
+    "_labels_used": (Tier, *POLICIES, StagedGlobalNetworkPolicy),
+    "_labels_present": (*PLACED, Namespace),
+    "labels_that_matter": (*PLACED, Namespace, Tier, *POLICIES, StagedGlobalNetworkPolicy),
+    "_felix_configurations": (FelixConfiguration,),
+    "_felix": (FelixConfiguration, Node),
+    "_resolved": (Tier, *POLICIES),
+    # Chains are keyed by their content, and partitions by chains: only addresses come from elsewhere.
+    "_chains": (),
+    "_partitions": ADDRESSED,
+}
+"""What each cached value of a world is computed from, so that an overlay keeps what its change does not touch."""

@@ -13,6 +13,8 @@ from service.net.flow import PROTOCOL_NUMBERS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from service.net.prefixes import Prefix
+
 _TCP, _UDP = PROTOCOL_NUMBERS["TCP"], PROTOCOL_NUMBERS["UDP"]
 _BOTH_WAYS = (179, 2379, 2380, 5473, 6443, 6666, 6667)
 
@@ -43,6 +45,11 @@ class FelixView:
     interface_exclude: str = "kube-ipvs0"
     interface_prefix: str = "cali"
     nftables_mode: str = "Auto"
+    endpoint_to_host_action: str = "Drop"
+    nat_outgoing_exclusions: str = "IPPoolsOnly"
+    workloads_may_send_vxlan: bool = False
+    workloads_may_send_ipip: bool = False
+    external_nodes: tuple[Prefix, ...] = ()
     doubts: tuple[str, ...] = ()
 
 
@@ -77,6 +84,15 @@ def felix_view(
         interface_exclude=str(values.get("interface_exclude") or DEFAULT_VIEW.interface_exclude),
         interface_prefix=str(values.get("interface_prefix") or DEFAULT_VIEW.interface_prefix),
         nftables_mode=str(values.get("nftables_mode") or DEFAULT_VIEW.nftables_mode),
+        endpoint_to_host_action=str(
+            values.get("default_endpoint_to_host_action") or DEFAULT_VIEW.endpoint_to_host_action
+        ).capitalize(),
+        nat_outgoing_exclusions=str(
+            values.get("nat_outgoing_exclusions") or DEFAULT_VIEW.nat_outgoing_exclusions
+        ),
+        workloads_may_send_vxlan=values.get("allow_vxlan_packets_from_workloads") is True,
+        workloads_may_send_ipip=values.get("allow_ipip_packets_from_workloads") is True,
+        external_nodes=_prefixes(values.get("external_nodes")),
         doubts=tuple(doubts),
     )
 
@@ -120,3 +136,7 @@ def _merged(layers: Iterable[FelixConfiguration]) -> dict[str, object]:
 
 def _failsafes(value: object, default: tuple[FailsafePort, ...]) -> tuple[FailsafePort, ...]:
     return value if isinstance(value, tuple) else default
+
+
+def _prefixes(value: object) -> tuple[Prefix, ...]:
+    return value if isinstance(value, tuple) else ()

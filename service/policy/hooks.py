@@ -1,4 +1,4 @@
-"""What each of Felix's host endpoint chains does with the packets that reach it.
+"""What each of Felix's endpoint chains does with the packets that reach it.
 
 Only first packets of connections: an established flow passes before any of this (conntrack).
 Source: felix/rules/endpoints.go, felix/rules/static.go.
@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from service.model.rule import Action
+from service.net.flow import PROTOCOL_NUMBERS
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.net.prefixes import Family
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 _KUBERNETES_NAMESPACE_PROFILE = "kns."
 _SERVICE_ACCOUNT_PROFILE = "ksa."
 _FAILSAFE_MEMO = 256
+_END_IN_DENY = frozenset({Hook.NORMAL, Hook.FORWARD, Hook.WORKLOAD})
+IPIP = 4
+VXLAN_PORT = 4789
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def in_tiers(policies: Iterable[Policy], tiers: Mapping[str, Tier]) -> tuple[Tie
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Felix's chain of one host endpoint at one hook in one direction: all that a walk depends on.
+    """Felix's chain of one endpoint at one hook in one direction: all that a walk depends on.
 
     Endpoints that are alike have equal chains, and so share what is worked out for one.
     """
@@ -65,7 +69,9 @@ class Chain:
     tiers: tuple[TierPolicies, ...]
     felix: FelixView
     profiles: tuple[str, ...]
-    wildcard: bool
+    wildcard: bool = False
+    doubts: tuple[str, ...] = ()
+    """Why it is not known which policies the chain has."""
 
     def cause(self, reason: Reason, note: str = "") -> Cause:
         """A cause that no rule stands behind."""
@@ -85,15 +91,19 @@ def evaluate(
     UNDECIDED leaves the hook unmarked; ALLOW marks or accepts. NORMAL never leaves a packet undecided.
     *namespaces* are those that exist: each gives a profile.
     """
-    if chain.felix.doubts:
-        return undetermined(live, chain.cause(Reason.DEFAULT_ACTION), chain.felix.doubts)
+    doubts = (*chain.felix.doubts, *chain.doubts)
+    if doubts:
+        return undetermined(live, chain.cause(Reason.DEFAULT_ACTION), doubts)
     if live.may.family is Family.V6 and not chain.felix.ipv6:
         return _inert(chain, live, "Felix programs no IPv6 policy here")
     if chain.hook is Hook.UNTRACKED and chain.wildcard:
         return _inert(chain, live, "untracked policy is ignored on *")
     walk = _Walk(matcher, chain, live)
     family, hook, direction = live.may.family, chain.hook, chain.direction
-    walk.failsafes(_failsafe_space(chain.felix, family, hook=hook, direction=direction))
+    if hook is Hook.WORKLOAD:
+        walk.encapsulation()
+    else:
+        walk.failsafes(_failsafe_space(chain.felix, family, hook=hook, direction=direction))
     for tier in chain.tiers:
         walk.tier(tier)
     walk.fall_off(namespaces)
@@ -124,6 +134,14 @@ class _Walk:
         self._decide(decision, self.live & match, self.chain.cause(Reason.FAILSAFE))
         self.live = self.live - match
 
+    def encapsulation(self) -> None:
+        """Pods may not send packets that other nodes would unwrap, unless Felix is told to let them."""
+        if self.chain.direction is Direction.EGRESS:
+            match = Bounds.exact(_encapsulation(self.chain.felix, self.live.may.family))
+            cause = self.chain.cause(Reason.ENCAPSULATION, "pods send no encapsulated packets")
+            self._decide(Decision.DENY, self.live & match, cause)
+            self.live = self.live - match
+
     def tier(self, tier: TierPolicies) -> None:
         """One tier: its rules in order, then its end. Source: felix/rules/endpoints.go."""
         nothing = HeaderSpace.nothing(self.live.may.family)
@@ -133,7 +151,7 @@ class _Walk:
                 if not self.live.may:
                     break
                 self._rule(tier, policy, rule)
-        ends_in_deny = not tier.tier.ends_in_pass and self.chain.hook in {Hook.NORMAL, Hook.FORWARD}
+        ends_in_deny = not tier.tier.ends_in_pass and self.chain.hook in _END_IN_DENY
         if ends_in_deny:
             self._decide(Decision.DENY, self.live, self._end_of_tier(tier))
             self.live = self.passed
@@ -193,7 +211,7 @@ class _Walk:
         if not self.live.may:
             return
         match self.chain.hook:
-            case Hook.NORMAL:
+            case Hook.NORMAL | Hook.WORKLOAD:
                 self._profiles(namespaces)
             case Hook.FORWARD:
                 # Not denied; the host's own FORWARD rules are taken to accept.
@@ -257,6 +275,27 @@ def _failsafe_space(
         other = felix.failsafe_outbound if inbound else felix.failsafe_inbound
         spaces += _failsafe_boxes(other, family, port=Field.SRC_PORT, peer=peer)
     return HeaderSpace.union_all(family, spaces)
+
+
+def _encapsulation(felix: FelixView, family: Family) -> HeaderSpace:
+    """The packets that Felix drops when a pod sends them. Source: felix/rules/endpoints.go."""
+    spaces = []
+    if not felix.workloads_may_send_vxlan:
+        spaces.append(vxlan_packets(family))
+    if not felix.workloads_may_send_ipip:
+        spaces.append(ipip_packets(family))
+    return HeaderSpace.union_all(family, spaces)
+
+
+def vxlan_packets(family: Family) -> HeaderSpace:
+    """Packets to the port of VXLAN."""
+    fields = {Field.PROTOCOL: PROTOCOL_NUMBERS["UDP"], Field.DST_PORT: VXLAN_PORT}
+    return HeaderSpace.box(family, {one: IntervalSet.single(n) for one, n in fields.items()})
+
+
+def ipip_packets(family: Family) -> HeaderSpace:
+    """Packets of IP in IP."""
+    return HeaderSpace.box(family, {Field.PROTOCOL: IntervalSet.single(IPIP)})
 
 
 def _failsafe_boxes(

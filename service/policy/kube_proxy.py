@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service.model.kinds.endpoint_slice import EndpointSlice
 from service.model.kinds.k8s_service import Service
+from service.model.kinds.pod import Pod
 from service.net.prefixes import Family, format_ip
 from service.policy.flow_query import Access
 
@@ -80,6 +81,7 @@ class ServiceTable:
         self._slices: dict[tuple[str, str], list[EndpointSlice]] = {}
         for one in snapshot.all(EndpointSlice).values():
             self._slices.setdefault((one.meta.ref.namespace, one.service), []).append(one)
+        self._are_slices_complete = bool(self._slices and snapshot.all(Pod))
         for ref in sorted(snapshot.all(Service)):
             self._add(snapshot.all(Service)[ref])
 
@@ -107,11 +109,12 @@ class ServiceTable:
     ) -> tuple[Backend, ...] | None:
         """The eligible backends, those of the node *only_on* if one is named; None where not known.
 
-        Ready endpoints; where none is ready, those that still serve.
+        Ready endpoints; where none is ready, those that still serve. With the cluster's pods come its
+        slices, so that a Service without any has no backend.
         """
         ref = call.service.meta.ref
-        slices = self._slices.get((ref.namespace, ref.name))
-        if slices is None:
+        slices = self._slices.get((ref.namespace, ref.name), [])
+        if not slices and not self._are_slices_complete:
             return None
         of_port = [
             (endpoint, port)

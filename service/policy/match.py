@@ -122,14 +122,12 @@ class Matcher:
         spaces = [Bounds.exact(HeaderSpace.box(family, {side.port: numeric}))]
         unknown: list[str] = []
         for name in (one.name for one in ports if one.name):
-            known = _triples(self._book.named_ports(name, entity.positive), side)
+            named = self._book.named_ports(name, entity.positive)
+            known = _triples(named.surely, side)
+            nameless = self._book.unknown_pods(name, entity.positive, family)
             pods = HeaderSpace.box(
-                family,
-                {
-                    side.address: self._book.pods_with(entity.positive, family),
-                    Field.PROTOCOL: _WITH_PORTS,
-                },
-            )
+                family, {side.address: nameless, Field.PROTOCOL: _WITH_PORTS}
+            ) | _triples(named.perhaps, side)
             spaces.append(Bounds(known, known | pods))
             if pods:
                 unknown.append(f"pods that have a port named {name} are not known")

@@ -64,4 +64,4 @@ def policy_key(policy: Policy) -> tuple[float, str]:
     """
     ref = policy.meta.ref
     order = inf if policy.order is None else policy.order
-    return (order, f"{ref.name}/{ref.namespace}/{ref.kind}")
+    return (order, f"{ref.name}/{ref.namespace}/{policy.kind}")

@@ -1,6 +1,6 @@
 """The ways of a packet into, through and out of nodes, hook by hook in the order of Felix's chains.
 
-Nothing is evaluated here: every verdict is `World.evaluate` of the packet as it is at that hook.
+Nothing is evaluated here: every verdict is the world's, of the packet as it is at that hook.
 Source: felix/rules/static.go, felix/rules/dispatch.go, felix/dataplane/linux/endpoint_mgr.go.
 """
 
@@ -11,39 +11,40 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
-from service.net.prefixes import format_ip
+from service.net.prefixes import Family, addresses_in, format_ip
 from service.policy.cause import Direction, Hook, Reason
 from service.policy.entries import LOOPBACK
-from service.policy.flow_query import CLIENT_PORTS, Access
-from service.policy.kube_proxy import ServiceTable
-from service.policy.stages import Passage, Stage, Verdict
+from service.policy.flow_query import CLIENT_PORTS
+from service.policy.kube_proxy import Socket
+from service.policy.rewrites import BACKEND, Rewrites, refusal_at, translation_at
+from service.policy.stages import Stage, Verdict
 from service.policy.topology import Topology, is_loopback
+from service.policy.translation import Translator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from service.net.prefixes import Family
-    from service.policy.kube_proxy import Backend, Call, Socket
+    from service.net.prefixes import Address
+    from service.policy.kube_proxy import Backend
     from service.policy.stages import Walk
     from service.policy.topology import Link
+    from service.policy.translation import Translation
     from service.policy.world import World
 
 T = TypeVar("T")
 
-PODS = "pods are not modelled yet"
-_BACKEND = "which backend kube-proxy picks"
 _TRANSLATIONS = 2
 """A node port may lead to a node port of another node; more of that would be a circle."""
-_SOCKET = (Field.DST, Field.DST_PORT)
+_NEIGHBOURS = IntervalSet.of((130, 133), (135, 136))
+"""The ICMPv6 types without which a pod finds no neighbour: Felix lets them through to the host."""
 
 
 @dataclass(frozen=True, slots=True)
-class _To:
-    """Where, and on what way, a packet is translated for a call."""
+class _Tracking:
+    """What connection tracking keeps of a packet on one node: whether at all, and to masquerade it."""
 
-    node: str
-    direction: Direction
-    call: Call
+    untracked: bool = False
+    masquerades: bool = False
 
 
 class Paths:
@@ -55,7 +56,8 @@ class Paths:
         self._family = family
         self._protocol = protocol
         self.topology = _kept(world, "topology", lambda: Topology(world))
-        self.services = _kept(world, "services", lambda: ServiceTable(world.snapshot))
+        self._rewrites = Rewrites(world, self.topology, family)
+        self.translator = _kept(world, "translator", lambda: Translator(world, self.topology))
 
     def from_node(self, walk: Walk, node: str, socket: Socket) -> Walk:
         """The way of what a process of *node* sends to *socket*."""
@@ -64,142 +66,218 @@ class Paths:
         if out.doubts:
             return walk.stopped(*out.doubts)
         walk = walk.rewritten(self._box({Field.SRC: out.sources}), Field.SRC)
-        walk = walk.judge(out, Hook.UNTRACKED, Direction.EGRESS)
-        call = self._call(node, socket)
-        if call is not None:
+        if out.pod is None:
+            walk = walk.judge(out, Hook.UNTRACKED, Direction.EGRESS)
+        translation = self._translation(walk, node, socket)
+        if translation is not None:
             if walk.accepted.may:
-                return walk.stopped(f"where an untracked packet for {call} goes")
-            return self._call_from_node(walk, out, call)
+                return walk.stopped(f"where an untracked packet for {translation.call} goes")
+            return self._translated_by_sender(walk, out, translation)
         if is_loopback(address) and self._is_node_port(socket.port):
             return walk.stopped("whether node ports answer on loopback depends on kube-proxy")
-        pod = self.topology.pod(address)
-        if pod is not None:
-            return walk.left(f"{PODS}: {format_ip(*address)} is a pod's")
-        walk = walk.judge(out, Hook.NORMAL, Direction.EGRESS)
+        if self.topology.is_unknown_pod(address):
+            return walk.left(_unknown_pod(address))
+        if out.pod is None:
+            walk = self._out_of_host(walk, out)
         return self._sent(walk, out, socket)
 
     def arrive(self, walk: Walk, link: Link, socket: Socket) -> Walk:
         """The way of what comes in by *link* for *socket*."""
         if link.doubts:
             return walk.stopped(*link.doubts)
-        walk = walk.reopened().judge(link, Hook.UNTRACKED, Direction.INGRESS)
+        walk = walk.reopened()
+        if link.pod is None:
+            walk = walk.judge(link, Hook.UNTRACKED, Direction.INGRESS)
         untracked = walk.accepted
         walk = walk.judge(link, Hook.PRE_DNAT, Direction.INGRESS)
-        call = None if link.interface == LOOPBACK else self._call(link.node, socket)
-        if call is None:
-            return self._routed(walk, link, socket)
+        is_loop = link.interface == LOOPBACK
+        translation = None if is_loop else self._translation(walk, link.node, socket)
+        if translation is None:
+            return self._routed(
+                walk, link, socket, tracking=_Tracking(untracked=bool(untracked.may))
+            )
         if untracked.may:
-            return self._untranslated(walk, link, call)
-        return self._call_from_outside(walk, link, call)
+            return _untranslated(walk, link, translation)
+        return self._translated(walk, link, translation)
 
-    def _call(self, node: str, socket: Socket) -> Call | None:
-        """The Service that *node* takes a packet for *socket* to be meant for; None for none."""
-        if self.topology.owner(socket.address) == node:
-            return self.services.node_port(self._family, self._protocol, socket.port)
-        return self.services.virtual(socket, self._protocol)
+    def _translation(self, walk: Walk, node: str, socket: Socket) -> Translation | None:
+        if walk.ended:
+            return None
+        return self.translator.of(walk.live, node, socket, protocol=self._protocol)
 
     def _is_node_port(self, port: int | None) -> bool:
-        return self.services.node_port(self._family, self._protocol, port) is not None
+        return self.translator.is_node_port(self._family, self._protocol, port)
 
-    def _routed(self, walk: Walk, link: Link, socket: Socket) -> Walk:
-        """What no Service is meant by: to a process of the node, or on to where the routes lead."""
-        node, address = link.node, socket.address
-        if self.topology.is_local(node, address):
-            return walk.judge(link, Hook.NORMAL, Direction.INGRESS)
+    def _routed(self, walk: Walk, link: Link, socket: Socket, *, tracking: _Tracking) -> Walk:
+        """To a process of the node, or on to where the routes lead."""
+        if self.topology.is_local(link.node, socket.address):
+            return self._to_host(walk, link)
         walk = walk.judge(link, Hook.FORWARD, Direction.INGRESS)
-        if self.topology.pod(address) is not None:
-            return walk.left(f"{PODS}: {format_ip(*address)} is a pod's")
-        out = self.topology.way_out(node, address)
+        if link.pod is not None:
+            walk = walk.judge_workload(link.pod, Direction.EGRESS)
+        if self.topology.is_unknown_pod(socket.address):
+            return walk.left(_unknown_pod(socket.address))
+        out = self.topology.way_out(link.node, socket.address)
         if out.doubts:
             return walk.stopped(*out.doubts)
+        if out.pod is not None:
+            walk = walk.judge_workload(out.pod, Direction.INGRESS)
         walk = walk.reopened().judge(out, Hook.FORWARD, Direction.EGRESS)
-        return self._to_owner(walk, socket)
+        leaves = not tracking.untracked and self._rewrites.leaves_pools(walk, link.node, socket)
+        if tracking.masquerades or leaves:
+            walk = self._rewrites.masqueraded(walk, out)
+        return self._onto_wire(walk, out, socket)
+
+    def _to_host(self, walk: Walk, link: Link) -> Walk:
+        """To a process of the host: pods by a hook of their own, and never past a host endpoint."""
+        wrapped = self.topology.pools.wrapped(self._family)
+        if not walk.ended and walk.live.may <= wrapped:
+            return self._unwrapped(walk, link)
+        if link.pod is None:
+            return walk.judge(link, Hook.NORMAL, Direction.INGRESS)
+        if walk.live.may <= self._neighbour_discovery():
+            return walk
+        walk = walk.judge_workload(link.pod, Direction.EGRESS)
+        return self._endpoint_to_host(walk, link)
+
+    def _unwrapped(self, walk: Walk, link: Link) -> Walk:
+        """An outer packet: Felix takes it from other nodes, whatever policy says, and from nobody else."""
+        external = addresses_in(self._world.felix(link.node).external_nodes, self._family)
+        known = self.topology.node_addresses(self._family) | external
+        is_known = walk.live.may.project(Field.SRC) <= known
+        note = "" if is_known else "encapsulated packets come from nodes only"
+        verdict = Verdict.ALLOW if is_known else Verdict.DENY
+        reason = Reason.ENCAPSULATION.value
+        stage = Stage(link.node, Hook.NORMAL, Direction.INGRESS, verdict, reason=reason, note=note)
+        return walk.told(stage) if is_known else walk.refused(stage)
+
+    def _endpoint_to_host(self, walk: Walk, link: Link) -> Walk:
+        """Felix's ``defaultEndpointToHostAction``; after Return the host's own rules are taken to accept."""
+        felix = self._world.felix(link.node)
+        if link.pod is None or (self._family is Family.V6 and not felix.ipv6):
+            return walk
+        action = felix.endpoint_to_host_action
+        verdict = _TO_HOST.get(action, Verdict.DENY)
+        stage = Stage(
+            link.node,
+            Hook.WORKLOAD,
+            Direction.EGRESS,
+            verdict,
+            endpoint=link.pod.name,
+            reason=Reason.DEFAULT_ACTION.value,
+            note=f"defaultEndpointToHostAction {action}",
+        )
+        return walk.refused(stage) if verdict is Verdict.DENY else walk.told(stage)
+
+    def _neighbour_discovery(self) -> HeaderSpace:
+        if self._family is Family.V4:
+            return HeaderSpace.nothing(self._family)
+        return self._box({Field.PROTOCOL: IntervalSet.single(58), Field.ICMP_TYPE: _NEIGHBOURS})
+
+    def _out_of_host(self, walk: Walk, out: Link) -> Walk:
+        """Normal egress policy on what a host sends; wrapped packets to other nodes are exempt."""
+        wrapped = self.topology.pools.wrapped(self._family)
+        if not walk.ended and walk.live.may <= wrapped:
+            nodes = self.topology.node_addresses(self._family)
+            if walk.live.may.project(Field.DST) <= nodes:
+                reason = Reason.ENCAPSULATION.value
+                return walk.told(
+                    Stage(out.node, Hook.NORMAL, Direction.EGRESS, Verdict.ALLOW, reason=reason)
+                )
+        return walk.judge(out, Hook.NORMAL, Direction.EGRESS)
 
     def _sent(self, walk: Walk, out: Link, socket: Socket) -> Walk:
-        """Out by *out*: back in over loopback, in at the node that has the address, or away."""
+        """Out by *out*: back in over loopback, into a pod of the node, or onto the wire."""
+        if out.pod is not None:
+            return walk.told(_into_own_pod(out.node, out.pod.name))
         if self.topology.is_local(out.node, socket.address):
             return self.arrive(walk, out, socket)
-        return self._to_owner(walk, socket)
+        return self._onto_wire(walk, out, socket)
 
-    def _to_owner(self, walk: Walk, socket: Socket) -> Walk:
-        owner = self.topology.owner(socket.address)
-        if not owner or walk.ended:
+    def _onto_wire(self, walk: Walk, out: Link, socket: Socket) -> Walk:
+        """On to the node that has the address, or whose pod has it, perhaps inside of another packet."""
+        receiver = self.topology.place(socket.address)
+        if out.pod is not None or not receiver or walk.ended:
             return walk
-        return self.arrive(walk, self.topology.way_in(owner, socket.address), socket)
+        if out.tunnel is None:
+            return self.arrive(walk, self.topology.way_in(receiver, socket.address), socket)
+        walk = walk.behind(self._carrier(walk, out, receiver))
+        return self.arrive(walk, self.topology.tunnel(receiver, out.tunnel), socket)
 
-    def _untranslated(self, walk: Walk, link: Link, call: Call) -> Walk:
-        """A packet for a Service that untracked policy accepts: conntrack, and so NAT, lets it be."""
-        if walk.open.may:
-            return walk.stopped(f"whether the packet is translated for {call}")
-        note = f"untracked packets are never translated for {call}: nobody listens there"
-        return walk.refused(_refusal(link.node, Direction.INGRESS, note))
+    def _carrier(self, walk: Walk, out: Link, receiver: str) -> Walk:
+        """The way of the outer packet, which is one from node to node like any other."""
+        tunnel, address = out.tunnel, self.topology.address(receiver, self._family)
+        if tunnel is None or address is None:
+            return walk.stopped(f"no address of node {receiver} is known to send packets to")
+        fields = {
+            Field.PROTOCOL: IntervalSet.single(tunnel.protocol),
+            Field.DST: IntervalSet.single(address[1]),
+            Field.SRC_PORT: CLIENT_PORTS,
+        }
+        if tunnel.port is not None:
+            fields[Field.DST_PORT] = IntervalSet.single(tunnel.port)
+        ways = Paths(self._world, self._family, tunnel.protocol)
+        start = walk.carrying(self._box(fields))
+        return ways.from_node(start, out.node, Socket(address, tunnel.port))
 
-    def _call_from_outside(self, walk: Walk, link: Link, call: Call) -> Walk:
+    def _translated(self, walk: Walk, link: Link, translation: Translation) -> Walk:
         """Translated as it comes in, and on to each group of backends that go the same way."""
-        node = link.node
-        refusal = self._source_ranges(walk, call)
-        if refusal:
-            return walk.refused(_refusal(node, Direction.INGRESS, refusal))
-        backends = self._eligible(call, only_on=node if call.keeps_local else "")
-        if backends is None:
-            return self._to_unknown_backends(walk, link, call)
-        if not backends:
-            return walk.refused(_refusal(node, Direction.INGRESS, _none_of(call)))
+        node, direction = link.node, Direction.INGRESS
+        if translation.refusal:
+            return walk.refused(refusal_at(node, direction, translation.refusal))
+        stage = translation_at(node, direction)
+        if translation.backends is None:
+            walk = self._rewrites.to_unknown(walk, stage, translation)
+            walk = walk.judge(link, Hook.FORWARD, direction)
+            return walk.left(f"{translation.call} leads to a pod that is not known")
+        tracking = _Tracking(masquerades=translation.masquerades)
 
         def onward(group: tuple[Backend, ...]) -> Walk:
-            way = self._translated(walk, group, _To(node, Direction.INGRESS, call))
-            address = group[0].socket.address
-            if self.topology.is_local(node, address):
-                return way.judge(link, Hook.NORMAL, Direction.INGRESS)
-            way = way.judge(link, Hook.FORWARD, Direction.INGRESS)
-            if not self.topology.owner(address):
-                return way.left(f"{PODS}: {call} leads to one")
-            out = self.topology.way_out(node, address)
-            if out.doubts:
-                return way.stopped(*out.doubts)
-            way = way.reopened().judge(out, Hook.FORWARD, Direction.EGRESS)
-            if call.is_external and not call.keeps_local:
-                way = self._masqueraded(way, out)
-            return self._to_owner(way, group[0].socket)
+            way = self._rewrites.redirected(walk, group, stage, call=translation.call)
+            return self._routed(way, link, group[0].socket, tracking=tracking)
 
-        return self._forked(walk, backends, onward)
+        return self._forked(walk, translation.backends, onward)
 
-    def _call_from_node(self, walk: Walk, first: Link, call: Call) -> Walk:
+    def _translated_by_sender(self, walk: Walk, first: Link, translation: Translation) -> Walk:
         """Translated on its way out; *first* is where it would have gone without."""
-        node = first.node
-        if self._source_ranges(walk, call):
-            return walk.stopped(f"whether {call} heeds its source ranges for its own nodes")
-        only_on = node if call.keeps_local and not call.is_external else ""
-        backends = self._eligible(call, only_on=only_on)
-        if backends is None:
-            return walk.stopped(f"the backends of {call} are not known")
-        if not backends:
-            return walk.refused(_refusal(node, Direction.EGRESS, _none_of(call)))
+        node, direction = first.node, Direction.EGRESS
+        if translation.refusal:
+            return walk.refused(refusal_at(node, direction, translation.refusal))
+        if translation.backends is None:
+            return walk.stopped(f"the backends of {translation.call} are not known")
 
         def onward(group: tuple[Backend, ...]) -> Walk:
-            way = self._translated(walk, group, _To(node, Direction.EGRESS, call))
-            return self._out_to_backend(way, first, group)
+            stage = translation_at(node, direction)
+            way = self._rewrites.redirected(walk, group, stage, call=translation.call)
+            if self.topology.is_unknown_pod(group[0].socket.address):
+                return self._out_to_unknown_pod(way, first, group[0])
+            return self._out_to_backend(way, first, group[0].socket, translation=translation)
 
-        return self._forked(walk, backends, onward)
+        return self._forked(walk, translation.backends, onward)
 
-    def _out_to_backend(self, walk: Walk, first: Link, group: tuple[Backend, ...]) -> Walk:
-        node, address = first.node, group[0].socket.address
-        owned = bool(self.topology.owner(address))
-        if not owned and not group[0].node:
-            return walk.stopped(f"{PODS}: on which node {format_ip(*address)} is")
-        if not owned and group[0].node == node:
+    def _out_to_backend(
+        self, walk: Walk, first: Link, socket: Socket, *, translation: Translation
+    ) -> Walk:
+        out = self.topology.way_out(first.node, socket.address)
+        if out.doubts:
+            return walk.stopped(*out.doubts)
+        walk = self._host_egress(walk, first, None if out.pod else out)
+        if translation.masquerades and out.pod is None:
+            walk = self._rewrites.masqueraded(walk, out)
+        return self._sent(walk, out, socket)
+
+    def _out_to_unknown_pod(self, walk: Walk, first: Link, backend: Backend) -> Walk:
+        """To a pod of which a slice tells no more than its address and, perhaps, its node."""
+        node, address = first.node, backend.socket.address
+        if not backend.node:
+            return walk.stopped(f"on which node {format_ip(*address)} is, is not known")
+        if backend.node == node:
             walk = self._host_egress(walk, first, None)
-            note = "no policy is between a host and its own pods"
-            return walk.told(
-                Stage(node, Passage.WORKLOAD, Direction.INGRESS, Verdict.SKIPPED, note=note)
-            )
+            return walk.told(_into_own_pod(node))
         out = self.topology.way_out(node, address)
         if out.doubts:
             return walk.stopped(*out.doubts)
-        walk = self._host_egress(walk, first, out)
-        if not owned:
-            return walk.left(f"{PODS}: {format_ip(*address)} is a pod's, on {group[0].node}")
-        return self._sent(self._masqueraded(walk, out), out, group[0].socket)
+        return self._host_egress(walk, first, out).left(_unknown_pod(address))
 
     def _host_egress(self, walk: Walk, first: Link, out: Link | None) -> Walk:
         """Normal egress policy on a translated packet of a host; *out* is None towards its own pods.
@@ -231,84 +309,46 @@ class Paths:
         backends: Iterable[Backend],
         onward: Callable[[tuple[Backend, ...]], Walk],
     ) -> Walk:
-        """The walk by every group of *backends* that share their node."""
+        """The walk by every group of *backends* that go one way and meet the same policies."""
         if walk.ended:
             return walk
         if sum(stage.verdict is Verdict.TRANSLATED for stage in walk.stages) >= _TRANSLATIONS:
             return walk.stopped("the packet is translated again and again: where that ends")
-        groups: dict[tuple[str, str], list[Backend]] = {}
+        groups: dict[object, list[Backend]] = {}
         for backend in backends:
-            owner = self.topology.owner(backend.socket.address)
-            groups.setdefault((owner, "" if owner else backend.node), []).append(backend)
-        return walk.joined([onward(tuple(group)) for group in groups.values()], _BACKEND)
+            groups.setdefault(self._likeness(backend), []).append(backend)
+        return walk.joined([onward(tuple(group)) for group in groups.values()], BACKEND)
 
-    def _translated(self, walk: Walk, group: tuple[Backend, ...], to: _To) -> Walk:
-        sockets = HeaderSpace.union_all(self._family, (self._at(one.socket) for one in group))
-        first = str(group[0].socket)
-        others = f" or one of {len(group) - 1} others" if len(group) > 1 else ""
-        note = f"{to.call}: to {first}{others}"
-        walk = walk.told(_translation(to, note))
-        return walk.rewritten(sockets, *_SOCKET, varies=_BACKEND if others else "")
-
-    def _to_unknown_backends(self, walk: Walk, link: Link, call: Call) -> Walk:
-        """Without any slice of the Service: its target port, where that is a number, on any pod."""
-        target = call.port.target_port
-        port = {Field.DST_PORT: IntervalSet.single(target)} if isinstance(target, int) else {}
-        note = f"{call}: its endpoints are not known; taken to be pods"
-        walk = walk.told(_translation(_To(link.node, Direction.INGRESS, call), note))
-        walk = walk.rewritten(self._box(port), *_SOCKET, varies=_BACKEND)
-        walk = walk.judge(link, Hook.FORWARD, Direction.INGRESS)
-        return walk.left(f"{PODS}: {call} leads to one")
-
-    def _eligible(self, call: Call, *, only_on: str) -> tuple[Backend, ...] | None:
-        return self.services.backends(call, self._family, only_on=only_on)
-
-    def _source_ranges(self, walk: Walk, call: Call) -> str:
-        """Why kube-proxy drops the packet by the Service's source ranges; "" where it does not."""
-        ranges = [
-            one for one in call.service.load_balancer_source_ranges if one.family is self._family
-        ]
-        if call.access is not Access.LOAD_BALANCER or not ranges:
-            return ""
-        allowed = IntervalSet.of(*((one.lo, one.hi) for one in ranges))
-        if walk.live.may.project(Field.SRC) <= allowed:
-            return ""
-        return f"{call}: the source is in none of its loadBalancerSourceRanges"
-
-    def _masqueraded(self, walk: Walk, out: Link) -> Walk:
-        """The packet with an address of the node that it leaves, and a source port drawn at random.
-
-        Source: Kubernetes pkg/proxy (MASQUERADE --random-fully).
-        """
-        source = out.sources
-        if self.topology.is_local(out.node, (self._family, source.ranges[0][0])):
-            known = self.topology.address(out.node, self._family)
-            source = source if known is None else source | IntervalSet.single(known[1])
-        fields = self._box({Field.SRC: source, Field.SRC_PORT: CLIENT_PORTS})
-        varies = "the source that masquerade picks"
-        return walk.rewritten(fields, Field.SRC, Field.SRC_PORT, varies=varies)
-
-    def _at(self, socket: Socket) -> HeaderSpace:
-        port = CLIENT_PORTS if socket.port is None else IntervalSet.single(socket.port)
-        address = IntervalSet.single(socket.address[1])
-        return self._box({Field.DST: address, Field.DST_PORT: port})
+    def _likeness(self, backend: Backend) -> object:
+        address = backend.socket.address
+        pod = self.topology.pod(address)
+        if pod is not None:
+            return pod.node, self._world.workload_chain(pod, Direction.INGRESS)
+        owner = self.topology.owner(address)
+        return owner, "" if owner else backend.node
 
     def _box(self, fields: dict[Field, IntervalSet]) -> HeaderSpace:
         return HeaderSpace.box(self._family, fields)
 
 
-def _translation(to: _To, note: str) -> Stage:
-    return Stage(to.node, Passage.DNAT, to.direction, verdict=Verdict.TRANSLATED, note=note)
+_TO_HOST = {"Accept": Verdict.ALLOW, "Return": Verdict.UNDECIDED}
 
 
-def _refusal(node: str, direction: Direction, note: str) -> Stage:
-    reason = Reason.DEFAULT_ACTION.value
-    return Stage(node, Passage.DNAT, direction, verdict=Verdict.DENY, reason=reason, note=note)
+def _untranslated(walk: Walk, link: Link, translation: Translation) -> Walk:
+    """A packet for a Service that untracked policy accepts: conntrack, and so NAT, lets it be."""
+    if walk.open.may:
+        return walk.stopped(f"whether the packet is translated for {translation.call}")
+    note = f"untracked packets are never translated for {translation.call}: nobody listens there"
+    return walk.refused(refusal_at(link.node, Direction.INGRESS, note))
 
 
-def _none_of(call: Call) -> str:
-    where = " on this node" if call.keeps_local else ""
-    return f"{call}: kube-proxy drops it, no endpoint is eligible{where}"
+def _into_own_pod(node: str, pod: str = "") -> Stage:
+    note = "no policy is between a host and its own pods"
+    return Stage(node, Hook.WORKLOAD, Direction.INGRESS, Verdict.SKIPPED, pod, note=note)
+
+
+def _unknown_pod(address: Address) -> str:
+    return f"what pod has {format_ip(*address)} is not known"
 
 
 def _kept(world: World, name: str, make: Callable[[], T]) -> T:

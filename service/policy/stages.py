@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from service.net.headerspace import Bounds, Field, HeaderSpace
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.policy.cause import Cause
+    from service.policy.hooks import TierPolicies
     from service.policy.partition import Part, Partition
     from service.policy.topology import Link
+    from service.policy.workloads import WorkloadEndpoint
     from service.policy.world import World
 
 
 class Passage(StrEnum):
-    """Where a packet goes by without host endpoint policy (the words of the trace format)."""
+    """Where a packet is changed without any policy (the words of the trace format)."""
 
     DNAT = "dnat"
-    WORKLOAD = "workload"
 
 
 class Verdict(StrEnum):
@@ -58,6 +59,13 @@ class Detail(StrEnum):
     STAGES = "stages"
     RULES = "rules"
     """Every policy and rule that was looked at, too."""
+
+
+class PodPolicy(Enum):
+    """Whether a walk heeds the policies of pods, or only those of hosts."""
+
+    HEEDED = "heeded"
+    IGNORED = "ignored"
 
 
 StageHook: TypeAlias = Hook | Passage
@@ -131,6 +139,7 @@ class Walk:
     accepted: Bounds
     connection: Connection = Connection.NEW
     detail: Detail = Detail.STAGES
+    pod_policy: PodPolicy = PodPolicy.HEEDED
     stages: tuple[Stage, ...] = ()
     lost: bool = False
     halted: bool = False
@@ -184,20 +193,50 @@ class Walk:
         if hep and self.connection is Connection.ESTABLISHED and hook is not Hook.UNTRACKED:
             return self._established(blank)
         partition = self.world.evaluate(hep, self.open, hook=hook, direction=direction)
+        tiers = self.world.resolve(hep, hook, direction) if hep and self._tells_rules else ()
+        return self._judged(blank, partition, tiers)
+
+    def judge_workload(self, pod: WorkloadEndpoint, direction: Direction) -> Walk:
+        """The walk after the hook of *pod*, which heeds no earlier acceptance."""
+        if self.ended or self.pod_policy is PodPolicy.IGNORED:
+            return self
+        return self.reopened()._at_pod(pod, direction)  # noqa: SLF001 - a Walk too
+
+    def _at_pod(self, pod: WorkloadEndpoint, direction: Direction) -> Walk:
+        blank = Stage(pod.node, Hook.WORKLOAD, direction, Verdict.SKIPPED, endpoint=pod.name)
+        if self.connection is Connection.ESTABLISHED:
+            return self._established(blank)
+        partition = self.world.evaluate_workload(pod, self.open, direction)
+        chain = self.world.workload_chain(pod, direction)
+        return self._judged(blank, partition, chain.tiers if self._tells_rules else ())
+
+    @property
+    def _tells_rules(self) -> bool:
+        return self.detail is Detail.RULES
+
+    def _judged(self, blank: Stage, partition: Partition, tiers: tuple[TierPolicies, ...]) -> Walk:
+        """The walk after *partition*, of which *tiers* are to be told, too."""
         stage = self._told(blank, partition)
-        if hep and self.detail is Detail.RULES:
-            tiers = self.world.resolve(hep, hook, direction)
-            found = looks(self.world, tiers, direction, packets=self.open)
+        if tiers:
+            found = looks(self.world, tiers, blank.direction, packets=self.open)
             stage = replace(stage, looks=tuple(found))
         after = self._with(stage)
-        doubts = self._doubts(partition) if stage.verdict is Verdict.UNKNOWN else ()
-        return replace(
-            after,
-            open=partition.bounds(Decision.UNDECIDED),
-            accepted=self.accepted | partition.bounds(Decision.ALLOW),
-            lost=self.lost or bool(partition.may(Decision.DENY)),
-            unknown=_unique(*self.unknown, *doubts),
-        )
+        nothing = _nothing(self.open.may)
+        match stage.verdict:
+            case Verdict.UNDECIDED:
+                return after
+            case Verdict.ALLOW:
+                return replace(after, open=nothing, accepted=self.live)
+            case Verdict.DENY:
+                return replace(after, open=nothing, lost=True)
+            case _:
+                return replace(
+                    after,
+                    open=partition.bounds(Decision.UNDECIDED),
+                    accepted=self.accepted | partition.bounds(Decision.ALLOW),
+                    lost=self.lost or bool(partition.may(Decision.DENY)),
+                    unknown=_unique(*self.unknown, *self._doubts(partition)),
+                )
 
     def reopened(self) -> Walk:
         """The walk at a hook that heeds no earlier acceptance, such as those of another node."""
@@ -235,6 +274,23 @@ class Walk:
             return self
         return replace(self, halted=True, unknown=_unique(*self.unknown, *reasons))
 
+    def carrying(self, packets: HeaderSpace) -> Walk:
+        """The walk, from its own beginning, of the packets that carry those of this one."""
+        return replace(Walk.start(self.world, packets), detail=self.detail)
+
+    def behind(self, carrier: Walk) -> Walk:
+        """The walk of packets that travel inside those of *carrier*."""
+        if self.ended:
+            return self
+        walk = replace(self, stages=(*self.stages, *carrier.stages))
+        match carrier.disposition:
+            case Disposition.ALLOWED:
+                return walk
+            case Disposition.DENIED:
+                return replace(walk, open=_nothing(self.open.may), accepted=_nothing(self.open.may))
+            case Disposition.UNKNOWN:
+                return walk.stopped(*carrier.unknown, *carrier.beyond)
+
     def left(self, reason: str) -> Walk:
         """The walk whose packets go on to what is not modelled, of which *reason* tells."""
         return self if self.ended else replace(self, beyond=(reason,))
@@ -271,8 +327,8 @@ class Walk:
         return after.told(stage)
 
     def _told(self, blank: Stage, partition: Partition) -> Stage:
-        possible = [decision for decision in Decision if partition.may(decision)]
         parts = [part for part in partition.parts if part.space.may]
+        possible = list(dict.fromkeys(part.decision for part in parts))
         if len(possible) > 1:
             note = "; ".join(_possibility(part) for part in parts)
             return replace(blank, verdict=Verdict.UNKNOWN, note=note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from service.model.kinds.endpoint_slice import EndpointSlice
@@ -11,12 +11,15 @@ from service.net.intervals import IntervalSet
 from service.net.prefixes import Family, format_ip
 from service.policy.entries import LOOPBACK, entries, known_addresses
 from service.policy.gates import Gate
+from service.policy.pools import Pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from service.model.kinds.node import Node
     from service.net.prefixes import Address, Prefix
+    from service.policy.pools import Encapsulation
+    from service.policy.workloads import WorkloadEndpoint
     from service.policy.world import World
 
 _LOOPBACK_NETS = {Family.V4: (127 << 24, (128 << 24) - 1), Family.V6: (1, 1)}
@@ -26,22 +29,18 @@ _LOOPBACK_NETS = {Family.V4: (127 << 24, (128 << 24) - 1), Family.V6: (1, 1)}
 class Link:
     """A node's interface as a packet meets it: "" where it is not known, with its gate.
 
-    ``sources`` are the addresses that a packet sent out there may bear. ``doubts`` say why the link is
-    not known; then its gate means nothing.
+    ``sources`` are the addresses that a packet sent out there may bear. ``pod`` is the one behind the
+    interface, of those that Calico polices; ``tunnel`` says that packets are wrapped there. ``doubts`` say
+    why the link is not known; then its gate means nothing.
     """
 
     node: str
     interface: str
     gate: Gate
     sources: IntervalSet = IntervalSet.EMPTY
+    pod: WorkloadEndpoint | None = None
+    tunnel: Encapsulation | None = None
     doubts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PodAddress:
-    """An address of a pod; ``node`` is "" where it is not known."""
-
-    node: str
 
 
 class Topology:
@@ -54,21 +53,34 @@ class Topology:
         for node in world.node_names:
             for address in _addresses(world, node):
                 self._owners.setdefault(address, node)
-        self._pods = dict(_pod_addresses(world))
+        self.pools = Pools(world)
+        self._pods = {address: pod for pod in world.workloads for address in pod.addresses}
+        self._nameless_pods = dict(_pod_addresses(world))
         self._pod_nets = tuple(net for node in world.nodes.values() for net in node.pod_cidrs)
 
     def owner(self, address: Address) -> str:
         """The node that has *address*; "" for none that is known."""
         return self._owners.get(address, "")
 
-    def pod(self, address: Address) -> PodAddress | None:
-        """What is known of the pod that has *address*; None for an address that is no pod's."""
-        if address in self._owners:
-            return None
-        known = self._pods.get(address)
-        if known is not None:
-            return PodAddress(known)
-        return PodAddress("") if any(_holds(net, address) for net in self._pod_nets) else None
+    def pod(self, address: Address) -> WorkloadEndpoint | None:
+        """The pod that has *address*, if Calico polices it and it is known."""
+        return self._pods.get(address)
+
+    def is_unknown_pod(self, address: Address) -> bool:
+        """Whether *address* is, or can only be, that of a pod of which nothing else is known."""
+        if address in self._owners or address in self._pods:
+            return False
+        return address in self._nameless_pods or any(_holds(net, address) for net in self._pod_nets)
+
+    def place(self, address: Address) -> str:
+        """The node that has *address*, or whose pod has it; "" for none that is known."""
+        pod = self._pods.get(address)
+        return pod.node if pod else self.owner(address)
+
+    def node_addresses(self, family: Family) -> IntervalSet:
+        """The addresses of every node."""
+        values = (value for own, value in self._owners if own is family)
+        return IntervalSet.of(*((value, value) for value in values))
 
     def address(self, node: str, family: Family) -> Address | None:
         """The address by which others call *node* in *family*: its first; None where none is known."""
@@ -81,8 +93,29 @@ class Topology:
         """Whether a packet for *address* stays on *node*."""
         return is_loopback(address) or self.owner(address) == node
 
+    def behind(self, pod: WorkloadEndpoint) -> Link:
+        """The interface that leads to *pod*: no endpoint of the host's reaches there but ``*``."""
+        gate = Gate(wildcard=self._world.endpoints(pod.node).wildcard)
+        return Link(pod.node, f"to pod {pod.name}", gate, pod=pod, doubts=self._doubts(pod.node))
+
+    def tunnel(self, node: str, encapsulation: Encapsulation) -> Link:
+        """The device by which *node* sends and gets what travels inside of other packets."""
+        own = encapsulation.address_on(self._world.nodes.get(node))
+        listed = (InterfaceAddress(own, 0),) if own else ()
+        gate = self._gate(node, Interface(encapsulation.device, listed))
+        address = own or self.address(node, encapsulation.family)
+        doubts = () if address else (_no_address(node, encapsulation.family),)
+        sources = IntervalSet.single(address[1]) if address else IntervalSet.EMPTY
+        return Link(node, encapsulation.device, gate, sources, tunnel=encapsulation, doubts=doubts)
+
     def way_in(self, node: str, address: Address, interface: str = "") -> Link:
-        """Where a packet for *address* enters *node*: by *interface*, where the asker names one."""
+        """Where a packet for *address* enters *node*: by *interface*, where the asker names one.
+
+        Packets for its pods come where those for its own address come.
+        """
+        pod = self.pod(address)
+        if pod is not None and pod.node == node:
+            address = self.address(node, address[0]) or address
         doubts = self._doubts(node)
         if doubts:
             return Link(node, interface, Gate(), doubts=doubts)
@@ -98,13 +131,30 @@ class Topology:
     def way_out(self, node: str, address: Address) -> Link:
         """Where a packet of a process of *node* for *address* leaves it, by the node's routes.
 
-        A directly connected network by its interface, everything else by the first interface.
+        A directly connected network by its interface, everything else by the first interface; pods on
+        other nodes by way of these nodes, or through a tunnel.
         """
         doubts = self._doubts(node)
         if doubts:
             return Link(node, "", Gate(), doubts=doubts)
         if self.is_local(node, address):
             return self._loopback(node, address)
+        pod = self.pod(address)
+        if pod is not None:
+            return self._way_to_pod(node, pod, address)
+        return self._way_to(node, address)
+
+    def _way_to_pod(self, node: str, pod: WorkloadEndpoint, address: Address) -> Link:
+        if pod.node == node:
+            own = self.address(node, address[0])
+            sources = IntervalSet.single(own[1]) if own else IntervalSet.EMPTY
+            return replace(self.behind(pod), sources=sources)
+        encapsulation = self.pools.encapsulation(node, pod.node, address)
+        if encapsulation is not None:
+            return self.tunnel(node, encapsulation)
+        return self._way_to(node, self.address(pod.node, address[0]) or address)
+
+    def _way_to(self, node: str, address: Address) -> Link:
         known = self._world.nodes.get(node)
         if known is not None and known.interfaces is not None:
             return self._known_way_out(known, address)
@@ -112,7 +162,7 @@ class Topology:
         if source is None:
             return Link(node, "", Gate(), doubts=(_no_address(node, address[0]),))
         link = self._way_in_by_address(node, source)
-        return Link(node, link.interface, link.gate, IntervalSet.single(source[1]), link.doubts)
+        return replace(link, sources=IntervalSet.single(source[1]))
 
     def _doubts(self, node: str) -> tuple[str, ...]:
         if node not in self._world.node_names:
@@ -205,9 +255,10 @@ def _addresses(world: World, node: str) -> Iterator[Address]:
 
 
 def _pod_addresses(world: World) -> Iterator[tuple[Address, str]]:
+    """The addresses of pods by slices, and where pods are not known, whatever a slice lists."""
     for one in world.snapshot.all(EndpointSlice).values():
         for endpoint in one.endpoints:
-            if endpoint.pod is not None:
+            if endpoint.pod is not None or not world.knows_pods:
                 for address in endpoint.addresses:
                     yield address, endpoint.node_name
 

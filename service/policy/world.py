@@ -7,36 +7,40 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from service.model.kinds.endpoint_slice import EndpointSlice
 from service.model.kinds.felix_configuration import FelixConfiguration
-from service.model.kinds.global_network_policy import GlobalNetworkPolicy
 from service.model.kinds.host_endpoint import HostEndpoint
 from service.model.kinds.kube_controllers_configuration import KubeControllersConfiguration
 from service.model.kinds.namespace import Namespace
-from service.model.kinds.network_set import NetworkSet
 from service.model.kinds.node import Node
-from service.model.kinds.staged_global_network_policy import StagedGlobalNetworkPolicy
+from service.model.kinds.pod import Pod
 from service.model.kinds.tier import Tier
-from service.policy.addresses import AddressBook, namespace_labels
+from service.policy.addresses import AddressBook, Pods
 from service.policy.cause import Direction, Hook
-from service.policy.convert import Policy, global_policy
 from service.policy.endpoints import WILDCARD, NodeEndpoints, automatic_endpoints, node_endpoints
-from service.policy.facts import ADDRESSED, PLACED, READ, Facts
+from service.policy.facts import DERIVED, READ, Facts
 from service.policy.felix import DEFAULT_VIEW, FelixView, felix_view
 from service.policy.hooks import Chain, TierPolicies, evaluate, in_tiers, no_endpoint
 from service.policy.match import Matcher
 from service.policy.order import policy_key, tier_view
+from service.policy.policies import POLICIES, doubtful, policies, policy_at, staged_prednat
+from service.policy.workloads import (
+    NAMESPACE_PROFILE,
+    namespace_labels,
+    pod_templates,
+    workload_endpoints,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from service.model.refs import ObjectRef
     from service.model.snapshot import Change, Snapshot
     from service.net.headerspace import Bounds
+    from service.policy.convert import Policy
     from service.policy.partition import Partition
+    from service.policy.workloads import WorkloadEndpoint
 
 _ResolveKey = tuple[frozenset[tuple[str, str]], "Hook", "Direction"]
-_NAMESPACE_PROFILE = "kns."
 _MEMO_LIMIT = 20_000
 
 
@@ -85,13 +89,13 @@ class World:
         after = World(self.snapshot.with_change(change))
         before, now = self.snapshot, after.snapshot
         touched = {kind for kind in READ if before.all(kind) is not now.all(kind)}
-        for attribute, kinds in _DEPENDS.items():
+        for attribute, kinds in DERIVED.items():
             if not touched.intersection(kinds):
                 after.__dict__[attribute] = getattr(self, attribute)
         after._facts |= {
             one: store for one, store in self._facts.items() if not touched.intersection(one.value)
         }
-        if touched == {GlobalNetworkPolicy}:
+        if len(touched) == 1 and touched.issubset(POLICIES):
             after._splice(self, change)
         return after
 
@@ -99,7 +103,7 @@ class World:
         """The same world with every failsafe list empty: what policy alone would do. Shares all work."""
         if "stripped" not in self.memo:
             stripped = World(self.snapshot)
-            for attribute in _DEPENDS:
+            for attribute in DERIVED:
                 if attribute != "_felix":
                     stripped.__dict__[attribute] = getattr(self, attribute)
             for one in (Facts.PLACES, Facts.OPENINGS):
@@ -117,8 +121,7 @@ class World:
         O(policies) pointer copies; nothing is parsed, sorted or matched again.
         """
         ref = change.ref
-        gnp = self.snapshot.all(GlobalNetworkPolicy).get(ref)
-        added = global_policy(gnp) if gnp else None
+        added = policy_at(self.snapshot, ref)
         exchange = _Exchange(base, base._policies_by_ref.get(ref), added)
         self.__dict__["policies"] = self._exchanged(base.policies, exchange)
         by_ref = {**base._policies_by_ref}
@@ -194,8 +197,8 @@ class World:
         """The labels by which selectors see a host endpoint: its own over those of its profiles."""
         labels: dict[str, str] = {}
         for profile in reversed(hep.profiles):
-            if profile.startswith(_NAMESPACE_PROFILE):
-                name = profile.removeprefix(_NAMESPACE_PROFILE)
+            if profile.startswith(NAMESPACE_PROFILE):
+                name = profile.removeprefix(NAMESPACE_PROFILE)
                 if name in self.namespaces:
                     labels |= namespace_labels(name, self.namespaces[name])
         labels.update(hep.meta.labels)
@@ -204,15 +207,19 @@ class World:
     @cached_property
     def matcher(self) -> Matcher:
         """The packet sets of rules, over the labelled addresses of this snapshot."""
-        return Matcher(
-            AddressBook(
-                heps=((hep, self.labels(hep)) for hep in self.heps),
-                network_sets=self.snapshot.all(NetworkSet).values(),
-                namespaces=self.namespaces,
-                nodes=self.nodes.values(),
-                slices=self.snapshot.all(EndpointSlice).values(),
-            )
-        )
+        pods = Pods(self.workloads, tuple(pod_templates(self.snapshot)))
+        heps = ((hep, self.labels(hep)) for hep in self.heps)
+        return Matcher(AddressBook(self.snapshot, heps, pods=pods if self.knows_pods else None))
+
+    @property
+    def knows_pods(self) -> bool:
+        """Whether the snapshot holds the cluster's pods: any pod stands for all of them."""
+        return bool(self.snapshot.all(Pod))
+
+    @cached_property
+    def workloads(self) -> tuple[WorkloadEndpoint, ...]:
+        """The pods that Calico polices."""
+        return tuple(workload_endpoints(self.snapshot))
 
     @cached_property
     def _tiers(self) -> Mapping[str, Tier]:
@@ -221,8 +228,7 @@ class World:
     @cached_property
     def policies(self) -> tuple[Policy, ...]:
         """Every policy in effect, in the order in which Felix applies them."""
-        converted = map(global_policy, self.snapshot.all(GlobalNetworkPolicy).values())
-        return tuple(sorted(converted, key=self._order))
+        return tuple(sorted(policies(self.snapshot), key=self._order))
 
     def _order(self, policy: Policy) -> tuple[object, ...]:
         return (tier_view(policy.tier, self._tiers).key, policy_key(policy))
@@ -304,9 +310,7 @@ class World:
 
     @cached_property
     def _staged_prednat(self) -> tuple[Policy, ...]:
-        staged = self.snapshot.all(StagedGlobalNetworkPolicy).values()
-        converted = (global_policy(one.policy) for one in staged if one.policy.pre_dnat)
-        return tuple(one for one in converted if one.governs(Hook.PRE_DNAT, Direction.INGRESS))
+        return tuple(staged_prednat(self.snapshot))
 
     def has_prednat(self, hep: HostEndpoint) -> bool:
         """Whether a preDNAT policy selects *hep*, if only a staged one: then none of ``*`` stands in.
@@ -360,38 +364,36 @@ class World:
         """
         if hep is None:
             return no_endpoint(live, hook, direction)
-        chain = self.chain(hep, hook, direction)
+        return self._fate(self.chain(hep, hook, direction), live, self.namespaces)
+
+    def workload_chain(self, pod: WorkloadEndpoint, direction: Direction) -> Chain:
+        """The chain of a pod: one object for all that are alike."""
+        labels = frozenset(one for one in pod.labels.items() if one[0] in self._labels_used)
+        chain = Chain(
+            Hook.WORKLOAD,
+            direction,
+            tiers=self._tiers_at((labels, Hook.WORKLOAD, direction)),
+            felix=self.felix(pod.node),
+            profiles=pod.profiles,
+            doubts=tuple(doubtful(self.policies, pod, direction)),
+        )
+        return self._chains.setdefault(chain, chain)
+
+    def evaluate_workload(
+        self, pod: WorkloadEndpoint, live: Bounds, direction: Direction
+    ) -> Partition:
+        """The fate of *live* packets at a pod's own hook, memoised as `evaluate`."""
+        # A pod's namespace exists, be it an object here or not.
+        return self._fate(self.workload_chain(pod, direction), live, (pod.pod.namespace,))
+
+    def _fate(self, chain: Chain, live: Bounds, namespaces: Container[str]) -> Partition:
         key = (id(chain), live)
         known = self._partitions.get(key)
         if known is None:
             if len(self._partitions) >= _MEMO_LIMIT:
                 self._partitions.clear()
                 self._chains.clear()
-            partition = evaluate(chain, live, matcher=self.matcher, namespaces=self.namespaces)
+            partition = evaluate(chain, live, matcher=self.matcher, namespaces=namespaces)
             # The chain is kept beside its partition: its identity is the key.
             known = self._partitions[key] = (chain, partition)
         return known[1]
-
-
-_DEPENDS: dict[str, tuple[type, ...]] = {
-    "nodes": (Node,),
-    "namespaces": (Namespace,),
-    "automatic": PLACED,
-    "_endpoints": PLACED,
-    "node_names": PLACED,
-    "matcher": ADDRESSED,
-    "_tiers": (Tier,),
-    "policies": (Tier, GlobalNetworkPolicy),
-    "_policies_by_ref": (Tier, GlobalNetworkPolicy),
-    "_staged_prednat": (StagedGlobalNetworkPolicy,),
-    "_labels_used": (GlobalNetworkPolicy, StagedGlobalNetworkPolicy),
-    "_labels_present": (*PLACED, Namespace),
-    "labels_that_matter": (*PLACED, Namespace, GlobalNetworkPolicy, StagedGlobalNetworkPolicy),
-    "_felix_configurations": (FelixConfiguration,),
-    "_felix": (FelixConfiguration, Node),
-    "_resolved": (Tier, GlobalNetworkPolicy),
-    # Chains are keyed by their content, and partitions by chains: only addresses come from elsewhere.
-    "_chains": (),
-    "_partitions": ADDRESSED,
-}
-"""What each cached value is computed from, so that an overlay keeps what its change does not touch."""

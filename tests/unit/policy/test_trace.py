@@ -183,8 +183,8 @@ def test_an_interface_that_is_not_there_is_unknown():
         ({"from": {"node": "w2"}, "family": 6}, "no IPv6 address of a node w1 is known"),
         ({"to": {"ip": "198.51.100.1"}}, "via must say where packets enter"),
         ({"to": {"service": "default/web"}}, "there is no Service default/web"),
-        ({"to": {"pod": "a/web"}}, "pods are not modelled yet"),
-        ({"from": {"pod": "a/web"}}, "pods are not modelled yet"),
+        ({"to": {"pod": "a/web"}}, "there is no pod a/web"),
+        ({"from": {"pod": "a/web"}}, "there is no pod a/web"),
         ({"from": {"node": "w9"}}, "there is no node w9"),
     ],
 )

@@ -27,11 +27,11 @@ def test_a_node_port_is_judged_before_it_is_translated():
     assert ("w1", "preDNAT", "deny") == met(where, port=30080)[-1]
 
 
-def test_a_node_port_goes_on_to_a_pod_that_is_not_modelled():
+def test_a_node_port_goes_on_to_a_pod_that_is_not_known():
     found = answer(world(w1_hep(), *web(POD_ON_W2)), port=30080)
     assert ["untracked", "preDNAT", "dnat", "forward"] == [stage.hook for stage in found.stages]
     assert ("unknown", "allowed") == (found.disposition, found.at_host)
-    assert "pods are not modelled yet" in found.unknown[0]
+    assert "what pod has 10.244.2.10 is not known" in found.unknown[0]
 
 
 def test_forward_policy_sees_the_backend():

@@ -1,0 +1,101 @@
+"""Every kind of policy in effect, in Calico's internal form; staged ones are never programmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from service.model.kinds.admin_network_policy import AdminNetworkPolicy
+from service.model.kinds.baseline_admin_network_policy import BaselineAdminNetworkPolicy
+from service.model.kinds.cluster_network_policy import ClusterNetworkPolicy
+from service.model.kinds.global_network_policy import GlobalNetworkPolicy
+from service.model.kinds.k8s_network_policy import NetworkPolicy as KubernetesNetworkPolicy
+from service.model.kinds.network_policy import NetworkPolicy
+from service.model.kinds.staged_global_network_policy import StagedGlobalNetworkPolicy
+from service.model.kinds.tier import Tier
+from service.policy.cause import Direction, Hook
+from service.policy.convert import global_policy, namespaced_policy
+from service.policy.convert_cluster import (
+    ADMIN_TIER,
+    BASELINE_TIER,
+    admin_policy,
+    baseline_policy,
+    cluster_policy,
+)
+from service.policy.convert_kubernetes import kubernetes_policy
+from service.policy.workloads import selects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from service.model.refs import ObjectRef
+    from service.model.snapshot import Snapshot
+    from service.policy.convert import Policy
+    from service.policy.workloads import WorkloadEndpoint
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversion(Generic[T]):
+    """How policies of one kind are converted; None is what Calico makes of some.
+
+    ``tier`` is the one without which Calico does not know the kind.
+    """
+
+    kind: type[T]
+    convert: Callable[[T], Policy | None]
+    tier: str = ""
+
+    def of(self, snapshot: Snapshot, objects: Iterable[T]) -> Iterator[Policy]:
+        if self.tier and all(ref.name != self.tier for ref in snapshot.all(Tier)):
+            return
+        for one in objects:
+            policy = self.convert(one)
+            if policy is not None:
+                yield policy
+
+
+_CONVERSIONS: tuple[_Conversion[Any], ...] = (
+    _Conversion(GlobalNetworkPolicy, global_policy),
+    _Conversion(NetworkPolicy, namespaced_policy),
+    _Conversion(KubernetesNetworkPolicy, kubernetes_policy),
+    _Conversion(ClusterNetworkPolicy, cluster_policy),
+    _Conversion(AdminNetworkPolicy, admin_policy, ADMIN_TIER),
+    _Conversion(BaselineAdminNetworkPolicy, baseline_policy, BASELINE_TIER),
+)
+POLICIES: tuple[type, ...] = tuple(one.kind for one in _CONVERSIONS)
+"""The kinds of policies."""
+
+
+def policies(snapshot: Snapshot) -> Iterator[Policy]:
+    """Every policy in effect, in no order."""
+    for one in _CONVERSIONS:
+        yield from one.of(snapshot, snapshot.all(one.kind).values())
+
+
+def policy_at(snapshot: Snapshot, ref: ObjectRef) -> Policy | None:
+    """The policy in effect of that reference; None where there is none."""
+    for one in _CONVERSIONS:
+        found = snapshot.all(one.kind).get(ref)
+        if found is not None:
+            return next(one.of(snapshot, (found,)), None)
+    return None
+
+
+def staged_prednat(snapshot: Snapshot) -> Iterator[Policy]:
+    """The staged policies that would be preDNAT ones: never programmed, but counted by Felix."""
+    for one in snapshot.all(StagedGlobalNetworkPolicy).values():
+        if one.policy.pre_dnat:
+            policy = global_policy(one.policy)
+            if policy.governs(Hook.PRE_DNAT, Direction.INGRESS):
+                yield policy
+
+
+def doubtful(every: Iterable[Policy], pod: WorkloadEndpoint, direction: Direction) -> Iterator[str]:
+    """Which policies may govern *pod*, by labels that are not known, told as doubts."""
+    for policy in every if pod.open_prefixes else ():
+        if policy.applies_to is None or not policy.governs(Hook.WORKLOAD, direction):
+            continue
+        if selects(policy.applies_to, pod.labels, pod.open_prefixes) is None:
+            yield f"whether {policy.meta.ref} selects pod {pod.name} hangs on labels not known"

@@ -1,0 +1,208 @@
+"""Workload endpoints: the pods that Calico polices, with the labels by which selectors see them.
+
+Source: libcalico-go/lib/backend/k8s/conversion/{conversion,workload_endpoint_default}.go,
+updateprocessors/workloadendpointprocessor.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.model.kinds.namespace import Namespace
+from service.model.kinds.pod import Pod
+from service.model.kinds.service_account import ServiceAccount
+from service.model.workload import Workload
+from service.policy.convert import (
+    NAMESPACE,
+    NAMESPACE_PREFIX,
+    ORCHESTRATOR,
+    SERVICE_ACCOUNT,
+    SERVICE_ACCOUNT_PREFIX,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from service.model.pod_spec import ContainerPort
+    from service.model.refs import ObjectRef
+    from service.model.selector import Selector
+    from service.model.snapshot import Snapshot
+    from service.net.prefixes import Address, Family
+
+NAMESPACE_PROFILE = "kns."
+SERVICE_ACCOUNT_PROFILE = "ksa."
+_NAME = "projectcalico.org/name"
+_NAMESPACE_NAMES = (_NAME, "kubernetes.io/metadata.name")
+_DEFAULT_ACCOUNT = "default"
+_INHERITED_ONLY = (NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorkloadEndpoint:
+    """A pod as Calico sees it; ``labels`` are its own and those of its profiles. Compared by identity.
+
+    ``open_prefixes`` begin the names of labels that it may have besides, because the object that would
+    tell is not there. ``ports`` are its containers', named or not. ``asks_for_sources`` says that it
+    wants to send from other addresses than its own.
+    """
+
+    pod: ObjectRef
+    node: str
+    addresses: tuple[Address, ...]
+    labels: Mapping[str, str]
+    profiles: tuple[str, ...]
+    ports: tuple[ContainerPort, ...]
+    open_prefixes: tuple[str, ...] = ()
+    asks_for_sources: bool = False
+
+    @property
+    def name(self) -> str:
+        """The pod's namespace and name."""
+        return f"{self.pod.namespace}/{self.pod.name}"
+
+    def address(self, family: Family) -> Address | None:
+        """Its address of *family*; None where it has none."""
+        return next((one for one in self.addresses if one[0] is family), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PodTemplate:
+    """What is known of pods that are not there: their labels and ports; ``open_prefixes`` as above."""
+
+    labels: Mapping[str, str]
+    ports: tuple[ContainerPort, ...]
+    open_prefixes: tuple[str, ...] = ()
+
+
+class Labels:
+    """The labels of pods and of what namespaces hold, those of their namespaces and accounts included."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """The labels in *snapshot*."""
+        self._namespaces = {ref.name: one for ref, one in snapshot.all(Namespace).items()}
+        self._accounts = {
+            (ref.namespace, ref.name): one for ref, one in snapshot.all(ServiceAccount).items()
+        }
+
+    def of_pod(
+        self, labels: Mapping[str, str], namespace: str, account: str
+    ) -> tuple[dict[str, str], tuple[str, ...]]:
+        """The labels of a pod with *labels* of its own, and the prefixes of those that are not known."""
+        own = {
+            name: value for name, value in labels.items() if not name.startswith(_INHERITED_ONLY)
+        }
+        found = {
+            **self._of_account(namespace, account),
+            **namespace_labels(namespace, self._namespaces.get(namespace)),
+            **own,
+            NAMESPACE: namespace,
+            ORCHESTRATOR: "k8s",
+        }
+        if account:
+            found[SERVICE_ACCOUNT] = account
+        return found, tuple(self._unknown(namespace, account))
+
+    def _of_account(self, namespace: str, account: str) -> dict[str, str]:
+        """The labels of an account; none of one that surely does not exist, though a pod names it."""
+        if not account or self._is_absent(namespace, account):
+            return {}
+        known = self._accounts.get((namespace, account))
+        labels = known.meta.labels if known else {}
+        return {
+            **{f"{SERVICE_ACCOUNT_PREFIX}{name}": value for name, value in labels.items()},
+            f"{SERVICE_ACCOUNT_PREFIX}{_NAME}": account,
+        }
+
+    def _is_absent(self, namespace: str, account: str) -> bool:
+        """Whether the account is not there: a list of a namespace's accounts has its default one."""
+        is_listed = (namespace, _DEFAULT_ACCOUNT) in self._accounts
+        return is_listed and (namespace, account) not in self._accounts
+
+    def _unknown(self, namespace: str, account: str) -> Iterator[str]:
+        if namespace not in self._namespaces:
+            yield NAMESPACE_PREFIX
+        is_known = (namespace, account) in self._accounts or self._is_absent(namespace, account)
+        if account and not is_known:
+            yield SERVICE_ACCOUNT_PREFIX
+
+
+def namespace_labels(name: str, namespace: Namespace | None) -> dict[str, str]:
+    """The labels that whatever lives in a namespace inherits; those of its name need no object.
+
+    Source: libcalico-go/lib/backend/k8s/conversion/conversion.go NamespaceToProfile.
+    """
+    own = namespace.meta.labels if namespace else {}
+    return {
+        **{f"{NAMESPACE_PREFIX}{label}": name for label in _NAMESPACE_NAMES},
+        **{f"{NAMESPACE_PREFIX}{label}": value for label, value in own.items()},
+    }
+
+
+def selects(
+    selector: Selector, labels: Mapping[str, str], open_prefixes: tuple[str, ...] = ()
+) -> bool | None:
+    """Whether *selector* selects what has *labels*; None where labels that begin so could decide."""
+    if not open_prefixes:
+        return selector.matches(labels)
+    absent = {
+        name
+        for name in selector.labels()
+        if name not in labels and not name.startswith(open_prefixes)
+    }
+    return selector.match_unknown(labels, absent)
+
+
+def workload_endpoints(snapshot: Snapshot) -> Iterator[WorkloadEndpoint]:
+    """The endpoints of the pods that are scheduled, have an address and are not on the host's network."""
+    labels = Labels(snapshot)
+    for ref, pod in snapshot.all(Pod).items():
+        if pod.node and pod.ips and not pod.host_network:
+            yield _endpoint(ref, pod, labels)
+
+
+def pod_templates(snapshot: Snapshot) -> Iterator[PodTemplate]:
+    """The templates of which no live pod is: none in its namespace has all of the template's labels.
+
+    One that another makes, such as the ReplicaSet of a Deployment, is told by its maker.
+    """
+    labels = Labels(snapshot)
+    live: dict[str, list[set[tuple[str, str]]]] = {}
+    for ref, pod in snapshot.all(Pod).items():
+        live.setdefault(ref.namespace, []).append(set(pod.meta.labels.items()))
+    for ref, one in snapshot.all(Workload).items():
+        wanted = set(one.labels.items())
+        if (
+            one.host_network
+            or one.owner
+            or any(wanted <= own for own in live.get(ref.namespace, ()))
+        ):
+            continue
+        found, unknown = labels.of_pod(one.labels, ref.namespace, one.service_account)
+        yield PodTemplate(found, one.ports, unknown)
+
+
+def _endpoint(ref: ObjectRef, pod: Pod, labels: Labels) -> WorkloadEndpoint:
+    found, unknown = labels.of_pod(pod.meta.labels, ref.namespace, pod.service_account)
+    account = f"{SERVICE_ACCOUNT_PROFILE}{ref.namespace}.{pod.service_account}"
+    return WorkloadEndpoint(
+        pod=ref,
+        node=pod.node,
+        addresses=tuple(_one_a_family(pod.ips)),
+        labels=found,
+        profiles=(
+            f"{NAMESPACE_PROFILE}{ref.namespace}",
+            *((account,) if pod.service_account else ()),
+        ),
+        ports=pod.ports,
+        open_prefixes=unknown,
+        asks_for_sources=bool(pod.allowed_source_prefixes),
+    )
+
+
+def _one_a_family(addresses: Iterable[Address]) -> Iterator[Address]:
+    seen: set[Family] = set()
+    for address in addresses:
+        if address[0] not in seen:
+            seen.add(address[0])
+            yield address

@@ -1,0 +1,118 @@
+"""Compare the trace with measured worlds: python -m tests.conformance.measured ARCHIVE_OR_FOLDER."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+import yaml
+
+from service.errors import SourceLocation
+from service.model.decode import decode_object
+from service.model.meta import Decoded
+from service.model.snapshot import Snapshot
+from service.policy.flow_query import parse_flow
+from service.policy.trace import trace
+from service.policy.world import World
+from tests.reference.measured import worlds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.reference.measured import MeasuredWorld
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+OUTCOMES = ("right", "wrong", "unknown")
+
+
+class Told(NamedTuple):
+    """A measured flow and what the trace says of it."""
+
+    folder: str
+    world: str
+    kind: str
+    flow: str
+    measured: str
+    disposition: str
+    unknown: tuple[str, ...]
+    text: str
+
+    @property
+    def path(self) -> str:
+        """The world's folder and name."""
+        return f"{self.folder}/{self.world}"
+
+    @property
+    def outcome(self) -> str:
+        """One of OUTCOMES."""
+        if self.disposition == "unknown":
+            return "unknown"
+        return "right" if self.disposition == self.measured else "wrong"
+
+
+def told(measured: MeasuredWorld) -> list[Told]:
+    """Every flow of one world with its trace; the text of those that are not right."""
+    decoded = (
+        decode_object(one, SourceLocation("cluster.yaml"))
+        for one in yaml.load_all(measured.cluster, Loader=_LOADER)
+    )
+    world = World.of(Snapshot.of(one for one in decoded if isinstance(one, Decoded)))
+    found = []
+    for row in map(json.loads, measured.flows.splitlines()):
+        answer = trace(world, parse_flow(row["flow"]))
+        is_right = answer.disposition == row["disposition"]
+        found.append(
+            Told(
+                measured.folder,
+                measured.name,
+                row.get("kind", ""),
+                json.dumps(row["flow"]),
+                row["disposition"],
+                answer.disposition.value,
+                answer.unknown,
+                "" if is_right else answer.to_text(),
+            )
+        )
+    return found
+
+
+def told_all(chosen: Iterable[MeasuredWorld], processes: int = 2) -> list[Told]:
+    """The flows of many worlds, told in parallel; each world is read once."""
+    with ProcessPoolExecutor(processes) as pool:
+        return [one for found in pool.map(told, chosen, chunksize=4) for one in found]
+
+
+def main() -> int:
+    """Print the counts, then each divergence; 1 where anything is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance.measured")
+    parser.add_argument("source", type=Path, help="an archive, or a folder of worlds")
+    parser.add_argument("--only", default="", help="part of FOLDER/WORLD")
+    parser.add_argument("--limit", type=int, default=20, help="how many divergences are shown")
+    options = parser.parse_args()
+    chosen = [one for one in worlds(options.source) if options.only in f"{one.folder}/{one.name}"]
+    found = told_all(chosen)
+    counts = Counter((one.folder, one.outcome) for one in found)
+    for folder in sorted({one.folder for one in found}):
+        _print(folder, [counts[folder, outcome] for outcome in OUTCOMES])
+    _print("all", [sum(one.outcome == outcome for one in found) for outcome in OUTCOMES])
+    diverging = [one for outcome in ("wrong", "unknown") for one in found if one.outcome == outcome]
+    for one in diverging[: options.limit]:
+        click.echo(f"\n{one.path} {one.kind}: measured {one.measured}\n{one.flow}")
+        click.echo(one.text)
+    return any(one.outcome == "wrong" for one in found)
+
+
+def _print(name: str, numbers: list[int]) -> None:
+    cells = " ".join(
+        f"{number:>7} {outcome}" for number, outcome in zip(numbers, OUTCOMES, strict=True)
+    )
+    click.echo(f"{name:16}{cells}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
