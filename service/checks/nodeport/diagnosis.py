@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.checks.nodeport.guard import policeable
+from service.checks.nodeport.openings import ranges_text
 from service.errors import SelectorError
 from service.model.kinds.global_network_policy import GlobalNetworkPolicy
 from service.model.rule import Action
 from service.net.flow import protocol_name
+from service.net.headerspace import Field
 from service.net.intervals import IntervalSet
 from service.policy.cause import Direction, Hook, Reason
 from service.policy.convert import global_policy
@@ -71,7 +73,30 @@ def diagnose(world: World, guarding: Guarding, opening: Opening) -> Diagnosis:
             "Bound the rule by source, or by protocol and port, and end with a deny.",
             causes,
         )
-    return _policies(world, guarding, opening)
+    return _from_failsafe_ports(world, guarding, opening) or _policies(world, guarding, opening)
+
+
+def _from_failsafe_ports(world: World, guarding: Guarding, opening: Opening) -> Diagnosis | None:
+    """What untracked policy leaves alone for its source port, if that is all the harm.
+
+    Source: felix/rules/static.go (failsafeInChain of the raw table).
+    """
+    felix = world.felix(guarding.entry.node)
+    ports = IntervalSet.of(
+        *(
+            (one.port, one.port)
+            for one in felix.failsafe_outbound
+            if one.protocol == opening.protocol
+        )
+    )
+    if not guarding.harm.may.project(Field.SRC_PORT) <= ports:
+        return None
+    return Diagnosis(
+        "failsafe",
+        f"untracked policy does not see what comes from source port {ranges_text(ports)}, outbound "
+        "failsafe ports: whoever chooses one gets in",
+        "Deny the port by preDNAT policy as well, to which source ports make no difference.",
+    )
 
 
 def _no_endpoint(world: World, entry: Entry) -> Diagnosis:
