@@ -304,6 +304,15 @@ class Stage(Strict):
     note = _told(fields.String, "further words")
 
 
+class Default(Strict):
+    """A value that nobody wrote, and that the API server or Calico fills in."""
+
+    object = _told(fields.String, "the object that lacks it")
+    pointer = _told(fields.String, "JSON pointer of the field")
+    value = _told(fields.String, "JSON text")
+    source = _told(fields.String, "who fills it in")
+
+
 class Trace(Strict):
     """What becomes of a flow, hook by hook."""
 
@@ -313,6 +322,11 @@ class Trace(Strict):
     stages = _told(fields.List, "the hooks", cls_or_instance=fields.Nested(Stage))
     gaps = _told(
         fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"
+    )
+    defaults = _told(
+        fields.List,
+        "defaults of the endpoints, policies and tiers that judged the flow",
+        cls_or_instance=fields.Nested(Default),
     )
 
 
