@@ -5,7 +5,6 @@ from service.policy.assumed import assumed
 from tests.factories import make_hep, make_prednat, raw
 from tests.trace_factories import answer, w1_hep, world
 
-
 DENY = {
     "selector": "all()",
     "preDNAT": True,
