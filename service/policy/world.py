@@ -70,7 +70,7 @@ class World:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> World:
-        """The world of *snapshot*."""
+        """As the constructor."""
         return cls(snapshot)
 
     def facts(self, kind: Facts) -> dict[object, object]:
@@ -238,6 +238,10 @@ class World:
         """
         return self._policies_by_ref[ref]
 
+    def find_policy(self, ref: ObjectRef) -> Policy | None:
+        """As `policy`; None where none of that reference is in effect."""
+        return self._policies_by_ref.get(ref)
+
     @cached_property
     def _labels_used(self) -> frozenset[str]:
         """The label names that any policy's selector looks at: the rest cannot tell endpoints apart."""
@@ -262,9 +266,7 @@ class World:
     def label_class(self, hep: HostEndpoint) -> frozenset[tuple[str, str]]:
         """The labels of *hep* that matter: endpoints that agree in them have the same policies."""
         matter = self.labels_that_matter
-        return frozenset(
-            (name, value) for name, value in self.labels(hep).items() if name in matter
-        )
+        return frozenset(one for one in self.labels(hep).items() if one[0] in matter)
 
     def resolve(
         self, hep: HostEndpoint, hook: Hook, direction: Direction

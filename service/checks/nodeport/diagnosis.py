@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from service.checks.nodeport.guard import policeable
 from service.checks.nodeport.openings import ranges_text
@@ -15,6 +15,7 @@ from service.net.headerspace import Field
 from service.net.intervals import IntervalSet
 from service.policy.cause import Direction, Hook, Reason
 from service.policy.convert import global_policy
+from service.policy.facts import Facts
 from service.policy.match import applies_to_family
 
 if TYPE_CHECKING:
@@ -100,11 +101,7 @@ def _from_failsafe_ports(world: World, guarding: Guarding, opening: Opening) -> 
 
 
 def _no_endpoint(world: World, entry: Entry) -> Diagnosis:
-    refused = [
-        one.ref.name
-        for one in world.snapshot.problems()
-        if one.ref.kind == "HostEndpoint" and not one.in_effect
-    ]
+    refused = [one.ref.name for one in refused_objects(world) if one.ref.kind == "HostEndpoint"]
     others = [hep.meta.ref.name for hep in world.endpoints(entry.node).active]
     because = "no host endpoint governs it"
     if others:
@@ -236,9 +233,9 @@ def _broad(rule: PolicyRule) -> bool:
 
 def _discarded(world: World, entry: Entry) -> Diagnosis | None:
     endpoint = entry.gate.named or entry.gate.wildcard
-    for one in world.snapshot.problems():
+    for one in refused_objects(world):
         gnp = one.obj
-        if one.in_effect or not isinstance(gnp, GlobalNetworkPolicy):
+        if not isinstance(gnp, GlobalNetworkPolicy):
             continue
         if (gnp.pre_dnat or gnp.do_not_track) and _would_select(world, gnp, endpoint):
             return Diagnosis(
@@ -247,6 +244,14 @@ def _discarded(world: World, entry: Entry) -> Diagnosis | None:
                 "Mend the policy: as it stands it guards nothing.",
             )
     return None
+
+
+def refused_objects(world: World) -> tuple[Decoded[object], ...]:
+    """The objects that are not in effect, because somebody refuses or drops them; looked up once."""
+    key = "refused objects"
+    if key not in world.memo:
+        world.memo[key] = tuple(one for one in world.snapshot.problems() if not one.in_effect)
+    return cast("tuple[Decoded[object], ...]", world.memo[key])
 
 
 def _why(one: Decoded[object]) -> str:
@@ -279,14 +284,18 @@ def _nothing_selects(world: World, entry: Entry) -> Diagnosis:
 
 
 def idle_policies(world: World) -> tuple[Policy, ...]:
-    """The untracked and preDNAT policies that select no host endpoint at all."""
-    guards = [policy for policy in world.policies if policy.hook is not Hook.NORMAL]
-    if not guards:
-        return ()
-    classes = {world.label_class(hep) for hep in world.heps}
-    return tuple(
-        policy for policy in guards if not any(policy.selects(dict(one)) for one in classes)
-    )
+    """The untracked and preDNAT policies that select no host endpoint at all; looked up once."""
+    known = world.facts(Facts.POLICY)
+    key = "idle policies"
+    if key not in known:
+        classes = {world.label_class(hep) for hep in world.heps}
+        known[key] = tuple(
+            policy
+            for policy in world.policies
+            if policy.hook is not Hook.NORMAL
+            and not any(policy.selects(dict(one)) for one in classes)
+        )
+    return cast("tuple[Policy, ...]", known[key])
 
 
 def idle_text(world: World, policies: tuple[Policy, ...]) -> str:
