@@ -252,6 +252,16 @@ class FindingPage(Paged):
     items = _told(fields.List, "the findings", cls_or_instance=fields.Nested(Finding))
 
 
+class ExposurePart(Strict):
+    """The packets that one rule, or what stands in its place, decides."""
+
+    decision = _told(fields.String, "allow, deny or undecided")
+    rule = _told(fields.Nested, "what decided", nested=DecidingRule)
+    sources = _told(fields.List, "their sources", cls_or_instance=fields.String())
+    certain = _told(fields.Boolean, "whether all of them surely are among these packets")
+    witness = _told(fields.Nested, "one of the packets", nested=Witness)
+
+
 class Exposure(Strict):
     """Which sources reach a port of a Service at one entry of nodes that answer alike."""
 
@@ -272,6 +282,7 @@ class Exposure(Strict):
         fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"
     )
     rules = _told(fields.List, "what decided", cls_or_instance=fields.Nested(DecidingRule))
+    parts = _told(fields.List, "cause by cause", cls_or_instance=fields.Nested(ExposurePart))
 
 
 class ExposurePage(Paged):
