@@ -37,7 +37,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Processes; each holds the world once more and counts its own metrics.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1, 256), default=8, show_default=True, help="Per process."
+    "--threads", type=click.IntRange(1, 256), default=16, show_default=True, help="Per process."
 )
 def webhook(
     manifests: tuple[str, ...],
