@@ -344,7 +344,20 @@ class Trace(Strict):
 class Alive(Strict):
     """The answer of a probe."""
 
-    status = _told(fields.String, "alive or ready")
+    status = _told(fields.String, "alive")
+
+
+class Ready(Strict):
+    """The answer of the probe that tells whether questions can be answered."""
+
+    status = _told(
+        fields.String,
+        "degraded: the served manifests cannot be used as they are now, and the last good ones stand",
+        validate=validate.OneOf(["ready", "degraded"]),
+    )
+    age_s = _told(fields.Float, "seconds since the served manifests were read", allow_none=True)
+    digest = _told(fields.String, "of the served manifests that were good last", allow_none=True)
+    failure = _told(fields.String, "why the newest served manifests cannot be used")
 
 
 class ProblemFault(Strict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -9,15 +10,23 @@ from typing import TYPE_CHECKING
 
 from service.api.app import create_app
 from service.api.context import Context
-from service.api.worlds import Worlds, read_manifests
-from service.policy.world import World
+from service.api.worlds import Worlds
+from service.audit.record import record
+from service.audit.run import Source
+from service.cluster.watch import Watch, read_whole
 from service.serving import process
 from service.settings import load
 from service.store.port import open_store
 from service.telemetry import configure_logging
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask import Flask
+
+    from service.policy.world import World
+    from service.settings import Settings
+    from service.store.port import AuditStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +44,30 @@ def run(options: Options) -> None:
 
 
 def _app(options: Options) -> Flask:
-    """The app of the worker, with a store and a world of its own."""
+    """The app of the worker, with a store and a watch of its own."""
     configure_logging()
     settings = load()
     store = open_store(options.database)
-    paths = options.manifests
-    served = World.of(read_manifests(paths).snapshot) if paths else None
-    return create_app(Context(store, Worlds(store, served), settings, lambda: datetime.now(UTC)))
+    served = _watch(options.manifests, settings, store) if options.manifests else None
+    return create_app(Context(store, Worlds(store, served), settings, _now))
+
+
+def _watch(paths: Sequence[str], settings: Settings, store: AuditStore) -> Watch:
+    watch = Watch(paths, partial(_read, paths, settings, store))
+    watch.start()
+    atexit.register(watch.close)
+    return watch
+
+
+def _read(paths: Sequence[str], settings: Settings, store: AuditStore) -> World:
+    """The world of the manifests at *paths*, whose audit is kept: answers and findings agree.
+
+    Raises: AuditorError.
+    """
+    source = Source(read_whole(paths), paths)
+    record(source, settings, store, at=_now())
+    return source.world
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
