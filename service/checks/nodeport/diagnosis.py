@@ -141,9 +141,9 @@ def _policies(world: World, guarding: Guarding, opening: Opening) -> Diagnosis:
     if not policies:
         return _nothing_selects(world, guarding.entry)
     names = ", ".join(policy.meta.ref.name for policy in policies)
-    because = f"{names} allows some sources, and nothing denies the rest"
+    because = f"some sources are allowed ({names}), and nothing denies the rest"
     if denials:
-        because = f"{names} denies some sources, and lets all others pass"
+        because = f"some sources are denied ({names}), and all others pass"
     return Diagnosis(
         "no-trailing-deny",
         because,
