@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from service.policy.cause import Direction, Hook
@@ -136,6 +138,19 @@ def test_a_rule_without_exceptions_has_no_form_without_them():
 def test_the_exceptions_of_a_rule_are_left_out_of_its_other_form():
     whole = rule(source={"nets": ["10.0.0.0/8"], "notNets": ["10.1.0.0/16"]}).without_exceptions
     assert ((), 1) == (whole.rule.source.not_nets, len(whole.rule.source.nets))
+
+
+def test_a_namespace_selector_that_does_not_parse_is_none():
+    """The decoder blanks it, and says so; conversion, like Felix's, does not rest on that."""
+    gnp = replace(make_gnp(selector="has(a)"), namespace_selector="broken =")
+    assert "has(a)" == global_policy(gnp).applies_to.canonical()
+
+
+def test_a_namespace_selector_of_a_rule_that_does_not_parse_is_none():
+    gnp = make_gnp(ingress=[{"action": "Deny", "source": {"selector": "has(a)"}}])
+    source = replace(gnp.ingress[0].source, namespace_selector="broken =")
+    broken = replace(gnp, ingress=(replace(gnp.ingress[0], source=source),))
+    assert "has(a)" == global_policy(broken).ingress[0].source.positive.canonical()
 
 
 def test_a_prednat_policy_has_no_egress():
