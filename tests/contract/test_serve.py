@@ -179,6 +179,11 @@ def test_bad_bodies_over_the_wire_are_problems(tmp_path):
         token = (tmp_path / "token").read_text().strip()
         assert post(body=b" " * 10_000_000) == (413, "/problems/body-too-large")
         assert post(body=(b" " * 1_000_000 for _ in range(10))) == (413, "/problems/body-too-large")
+        unit = b"[" * 90 + b"]" * 90
+        costly = b"[" + b",".join([unit] * (8_000_000 // 181)) + b"]"
+        started = time.monotonic()
+        assert post(body=costly) == (400, "/problems/bad-review")
+        assert time.monotonic() - started < 20
         head = f"POST /v1/review HTTP/1.1\r\nAuthorization: Bearer {token}\r\n".encode()
         kind = b"Content-Type: application/json\r\nConnection: close\r\n"
         broken = raw(head, kind, b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n")

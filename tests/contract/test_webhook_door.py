@@ -142,6 +142,14 @@ def test_a_body_of_unknown_length_is_bounded_too(door):
     assert (answer.status, answer.json["type"]) == (413, "/problems/body-too-large")
 
 
+def test_a_body_that_is_made_to_cost_is_refused_soon(door):
+    unit = b"[" * 90 + b"]" * 90
+    started = time.monotonic()
+    answer = door.admit(b"[" + b",".join([unit] * (8 * MEGABYTE // 181)) + b"]")
+    assert (answer.status, answer.json["type"]) == (400, "/problems/bad-review")
+    assert time.monotonic() - started < 20
+
+
 HEAD = b"POST /admit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
