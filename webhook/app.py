@@ -28,12 +28,13 @@ from service.settings import load
 from service.telemetry import ReviewedKind, ReviewResult, logger
 from webhook.duration import seconds
 from webhook.judge import Judge
+from webhook.warm import warm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.admission.review import ReviewRequest
-    from webhook.judge import Judgement
+    from webhook.judge import Decide, Judgement
 
 _JSON: Final = "application/json"
 _LOG = logger(__name__)
@@ -60,15 +61,19 @@ def serve(paths: Sequence[str]) -> Flask:
     """
     telemetry.configure_logging()
     settings = load()
-    watch = Watch(paths, partial(_read, paths))
+    judged = partial(decide, settings=check_settings(settings))
+    watch = Watch(paths, partial(_read, paths, judged))
     watch.start()
     atexit.register(watch.close)
-    judge = Judge(watch, partial(decide, settings=check_settings(settings)), settings.on_error)
+    judge = Judge(watch, judged, settings.on_error)
     return create_app(watch, judge, body_limit_bytes=settings.limits_body_bytes)
 
 
-def _read(paths: Sequence[str]) -> World:
-    return World.of(read_whole(paths).snapshot)
+def _read(paths: Sequence[str], judged: Decide) -> World:
+    """The world of the manifests at *paths*, ready to judge. Raises: SourceError."""
+    world = World.of(read_whole(paths).snapshot)
+    warm(world, judged)
+    return world
 
 
 def _count_malformed(response: Response) -> Response:
