@@ -25,6 +25,9 @@ class BoundedSocket(socket.socket):
     A late client counts as gone (ECONNRESET), which gunicorn passes over without a stack trace.
     """
 
+    is_late: bool = False
+    """Whether the client was, once; there is no use in waiting for it again."""
+
     _deadline: float = 0.0
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001  # the signature of socket.socket
@@ -40,12 +43,12 @@ class BoundedSocket(socket.socket):
         if allowed:
             left = self._deadline - time.monotonic()
             if left <= 0:
-                raise _late()
+                raise self._late()
             self.settimeout(min(allowed, left))
         try:
             return super().recv(buflen, flags)
         except TimeoutError:
-            raise _late() from None
+            raise self._late() from None
         finally:
             self.settimeout(allowed)
 
@@ -54,12 +57,12 @@ class BoundedSocket(socket.socket):
         try:
             super().sendall(data, flags)
         except TimeoutError:
-            raise _late() from None
+            raise self._late() from None
+
+    def _late(self) -> ConnectionResetError:
+        self.is_late = True
+        return ConnectionResetError(errno.ECONNRESET, "the client is too slow")
 
 
 class BoundedTlsSocket(BoundedSocket, ssl.SSLSocket):
     """The same over TLS."""
-
-
-def _late() -> ConnectionResetError:
-    return ConnectionResetError(errno.ECONNRESET, "the client is too slow")

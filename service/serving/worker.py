@@ -86,7 +86,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         else:
             going_on = super().handle(conn)
         if not going_on and conn.sock.fileno() >= 0:
-            conn.close(graceful=True)  # here: it waits until the client has closed, too
+            # Here, because a graceful end waits until the client has closed, too.
+            conn.close(graceful=not conn.sock.is_late)
         return going_on
 
     def _shake_hands(self, conn: TConn) -> bool:
