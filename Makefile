@@ -67,7 +67,7 @@ lock: $(STAMP) ## resolve the dependencies anew, none younger than a week
 
 .PHONY: bench
 bench: $(STAMP) ## measure decoding, audit and reviews; writes build/bench.json
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(BENCH)
 
 .PHONY: wheel
 wheel: $(STAMP) ## build the wheel, install it alone and run the cases with it

@@ -18,11 +18,11 @@ from service.api.worlds import Worlds
 from service.audit.cases import CLUSTER
 from service.checks.settings import check_settings
 from service.cli.main import run
+from service.cluster.watch import Watch, read_whole
+from service.policy.world import World
 from service.store.port import open_store
 from webhook.app import create_app as create_webhook
 from webhook.judge import Judge
-from webhook.worlds import Worlds as WatchedWorlds
-from webhook.worlds import read_world
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 _LIMIT_BYTES = 3 * 2**20
@@ -92,20 +92,20 @@ class Webhook:
 
     def __init__(self, case):
         paths = [str(case.folder / CLUSTER)]
-        self._worlds = WatchedWorlds(paths, partial(read_world, paths))
+        self._watch = Watch(paths, lambda: World.of(read_whole(paths).snapshot))
         judged = partial(decide, settings=check_settings(case.settings))
-        judge = Judge(self._worlds, judged, case.settings.on_error)
+        judge = Judge(self._watch, judged, case.settings.on_error)
         self._client = create_webhook(
-            self._worlds, judge, body_limit_bytes=_LIMIT_BYTES
+            self._watch, judge, body_limit_bytes=_LIMIT_BYTES
         ).test_client()
-        self._worlds.start()
+        self._watch.start()
         end = time.monotonic() + _START_S
-        while self._worlds.current.world is None:
-            assert time.monotonic() < end, self._worlds.current.failure
+        while self._watch.current.world is None:
+            assert time.monotonic() < end, self._watch.current.failure
             time.sleep(0.005)
 
     def close(self):
-        self._worlds.close()
+        self._watch.close()
 
     def review(self, review):
         answer = self._client.post("/admit", json=review)

@@ -19,27 +19,29 @@ from service.admission.decide import decide
 from service.admission.review import Operation, read_review
 from service.admission.review import response as review_response
 from service.checks.settings import check_settings
+from service.cluster.readiness import is_ready, readiness
+from service.cluster.watch import Watch, read_whole
 from service.model.refs import CALICO_V1, CALICO_V3
+from service.policy.world import World
 from service.serving.request import body, install
 from service.settings import load
 from service.telemetry import ReviewedKind, ReviewResult, logger
 from webhook.duration import seconds
 from webhook.judge import Judge
-from webhook.readiness import is_ready, readiness
-from webhook.worlds import Worlds, read_world
+from webhook.warm import warm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from service.admission.review import ReviewRequest
-    from webhook.judge import Judgement
+    from webhook.judge import Decide, Judgement
 
 _JSON: Final = "application/json"
 _LOG = logger(__name__)
 
 
-def create_app(worlds: Worlds, judge: Judge, *, body_limit_bytes: int) -> Flask:
-    """The door over a running *worlds*; starts nothing."""
+def create_app(watch: Watch, judge: Judge, *, body_limit_bytes: int) -> Flask:
+    """The door over a running *watch*; starts nothing."""
     app = Flask("webhook", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -47,7 +49,7 @@ def create_app(worlds: Worlds, judge: Judge, *, body_limit_bytes: int) -> Flask:
     app.after_request(_count_malformed)
     app.add_url_rule("/admit", "admit", partial(_admit, judge, body_limit_bytes), methods=["POST"])
     app.add_url_rule("/livez", "livez", _livez)
-    app.add_url_rule("/readyz", "readyz", partial(_readyz, worlds))
+    app.add_url_rule("/readyz", "readyz", partial(_readyz, watch))
     app.add_url_rule("/metrics", "metrics", _metrics)
     return app
 
@@ -59,11 +61,19 @@ def serve(paths: Sequence[str]) -> Flask:
     """
     telemetry.configure_logging()
     settings = load()
-    worlds = Worlds(paths, partial(read_world, paths))
-    worlds.start()
-    atexit.register(worlds.close)
-    judge = Judge(worlds, partial(decide, settings=check_settings(settings)), settings.on_error)
-    return create_app(worlds, judge, body_limit_bytes=settings.limits_body_bytes)
+    judged = partial(decide, settings=check_settings(settings))
+    watch = Watch(paths, partial(_read, paths, judged))
+    watch.start()
+    atexit.register(watch.close)
+    judge = Judge(watch, judged, settings.on_error)
+    return create_app(watch, judge, body_limit_bytes=settings.limits_body_bytes)
+
+
+def _read(paths: Sequence[str], judged: Decide) -> World:
+    """The world of the manifests at *paths*, ready to judge. Raises: SourceError."""
+    world = World.of(read_whole(paths).snapshot)
+    warm(world, judged)
+    return world
 
 
 def _count_malformed(response: Response) -> Response:
@@ -128,8 +138,8 @@ def _livez() -> Response:
     return Response(b'{"status":"alive"}', mimetype=_JSON)
 
 
-def _readyz(worlds: Worlds) -> Response:
-    state = readiness(worlds.current, time.monotonic())
+def _readyz(watch: Watch) -> Response:
+    state = readiness(watch.current, time.monotonic())
     return Response(orjson.dumps(state), 200 if is_ready(state) else 503, mimetype=_JSON)
 
 

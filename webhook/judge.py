@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.admission.review import ReviewRequest
+    from service.cluster.watch import Watch
     from service.policy.world import World
     from service.settings import OnError
-    from webhook.worlds import Worlds
 
 Decide: TypeAlias = "Callable[[World, ReviewRequest], Decision]"
 
@@ -43,13 +43,13 @@ class Judgement:
 class Judge:
     """Judges reviews in the newest world; a review that cannot be judged is answered by *on_error*."""
 
-    worlds: Worlds
+    watch: Watch
     decide: Decide
     on_error: OnError
 
     def judge(self, review: ReviewRequest, *, deadline: float | None) -> Judgement:
         """The answer to *review*; *deadline* is on the monotonic clock. Never raises."""
-        world = self.worlds.current.world
+        world = self.watch.current.world
         if world is None:
             return self._without_judgement(review, Unjudged.NO_WORLD)
         if deadline is not None and time.monotonic() >= deadline:

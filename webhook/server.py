@@ -1,19 +1,21 @@
-"""The door as a process: gunicorn with our configuration, in the process of ``nodeward webhook``."""
+"""The door as a process, which is that of ``nodeward webhook``."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from gunicorn.app.base import Application
+from service.serving import process
+from webhook.tls import Contexts
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Sequence
 
     from flask import Flask
-
-CONFIGURATION: Final = Path(__file__).with_name("gunicorn.conf.py")
+    from gunicorn.config import Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,24 +34,22 @@ def run(paths: Sequence[str], options: Options) -> None:
 
     Raises: SystemExit.
     """
-    _Server(tuple(paths), options).run()
+    settings = {**asdict(options), "ssl_context": _ssl_context}
+    process.run(settings, functools.partial(_app, tuple(paths)))
 
 
-class _Server(Application):  # type: ignore[misc]  # gunicorn ships no types
-    """Not gunicorn's own command: that one would put the current folder before our packages."""
+def _app(paths: Sequence[str]) -> Flask:
+    """The app, made in the worker: its thread would not survive the fork."""
+    from webhook.app import serve  # noqa: PLC0415  # the arbiter has no use for the engine
 
-    def __init__(self, paths: tuple[str, ...], options: Options) -> None:
-        self._paths = paths
-        self._options = options
-        super().__init__()
+    return serve(paths)
 
-    def load_config(self) -> None:
-        self.load_config_from_file(str(CONFIGURATION))
-        for name, value in asdict(self._options).items():
-            self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        """The app, made in the worker: its thread would not survive the fork."""
-        from webhook.app import serve  # noqa: PLC0415  # the arbiter has no use for the engine
+def _ssl_context(config: Config, _default: object) -> ssl.SSLContext:
+    """The context for one connection, from the pair as it stands on disk now."""
+    return _contexts(config.certfile, config.keyfile).current()
 
-        return serve(self._paths)
+
+@functools.cache
+def _contexts(certificate: str, key: str) -> Contexts:
+    return Contexts(Path(certificate), Path(key))

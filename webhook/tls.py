@@ -6,23 +6,17 @@ once for each state of the files. A pair that cannot be used leaves the last goo
 
 from __future__ import annotations
 
-import errno
 import ssl
 import threading
-import time
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from service.serving.sockets import BoundedTlsSocket
 from service.telemetry import logger
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FileState: TypeAlias = tuple[int, int, int]
-
-HANDSHAKE_S: Final = 3.0
-"""Within so many seconds a connection must be set up."""
-REQUEST_S: Final = 10.0
-"""Within so many seconds a request must have arrived whole: the API server's own default limit."""
 
 _LOG = logger(__name__)
 
@@ -65,7 +59,7 @@ def build(certificate: Path, key: Path) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = BoundedSocket
+    context.sslsocket_class = BoundedTlsSocket
     context.load_cert_chain(certificate, key)
     return context
 
@@ -73,52 +67,3 @@ def build(certificate: Path, key: Path) -> ssl.SSLContext:
 def _state(path: Path) -> FileState:
     found = path.stat()
     return found.st_mtime_ns, found.st_ino, found.st_size
-
-
-class BoundedSocket(ssl.SSLSocket):
-    """A connection that is set up within HANDSHAKE_S and delivers each request within REQUEST_S.
-
-    gunicorn blocks a worker thread on a connection without any limit; a few clients that send a byte
-    and fall silent would occupy all of them. A late client counts as gone (ECONNRESET), which
-    gunicorn passes over without a stack trace.
-    """
-
-    _deadline: float = 0.0
-
-    def setblocking(self, flag: bool) -> None:  # noqa: FBT001  # the signature of socket.socket
-        """Blocking means here: until the deadline of the request that starts now."""
-        super().setblocking(flag)
-        if flag:
-            self._allow(REQUEST_S)
-
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  # as of SSLSocket
-        """The handshake, whose time is not that of the first request."""
-        self.settimeout(HANDSHAKE_S)
-        try:
-            super().do_handshake(block)
-        except TimeoutError:
-            raise _late() from None
-        self._allow(REQUEST_S)
-
-    def _allow(self, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
-        self.settimeout(seconds)
-
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """What has arrived, waiting no longer than the request's deadline."""
-        allowed = self.gettimeout()
-        if allowed:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                raise _late()
-            self.settimeout(min(allowed, left))
-        try:
-            return super().recv(buflen, flags)
-        except TimeoutError:
-            raise _late() from None
-        finally:
-            self.settimeout(allowed)
-
-
-def _late() -> ConnectionResetError:
-    return ConnectionResetError(errno.ECONNRESET, "the client is too slow")

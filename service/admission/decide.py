@@ -130,11 +130,25 @@ def _transition(world: World, change: Change) -> Transition:
     """The worlds before and after, as the request has them: the snapshot may be older, or newer."""
     standing = world.snapshot.find(change.ref)
     before = world
-    if change.before is not None:
+    if change.before is not None and not _agree(standing, change.before):
         before = world.with_change(Change(Operation.UPDATE, standing, change.before))
-    elif standing is not None:
+    elif change.before is None and standing is not None:
         before = world.with_change(Change(Operation.DELETE, standing, None))
     return Transition(before, before.with_change(change), change)
+
+
+def _agree(standing: Decoded[object] | None, before: Decoded[object]) -> bool:
+    """Whether an object stands as the request has it, so that the world serves as it is."""
+    if standing is None or standing.raw.get("apiVersion") != before.raw.get("apiVersion"):
+        return False
+    return standing.raw.get("spec") == before.raw.get("spec") and _judged(standing) == _judged(
+        before
+    )
+
+
+def _judged(one: Decoded[object]) -> tuple[object, ...]:
+    """The part of an object's metadata that can change a verdict."""
+    return one.meta.labels, one.meta.annotations, one.meta.deleting
 
 
 def _decision(

@@ -13,16 +13,15 @@ from service.api.answer import json_answer, report_answer
 from service.api.body import JSON, YAML, Blueprint, checked, raw_body
 from service.api.context import context
 from service.api.paging import paged, window
+from service.audit.record import record
 from service.audit.report import report as report_of
 from service.audit.run import Source
-from service.audit.run import audit as run_audit
 from service.cluster.manifests import load_texts
 from service.errors import ManifestError
 from service.reports.document import exporters
 from service.serving.problem import Fault, RequestError
 from service.store.port import FindingFilter, Window
 from service.store.records import Manifest
-from service.telemetry import Outcome, count_audit, logger
 
 if TYPE_CHECKING:
     from flask import Response
@@ -42,7 +41,6 @@ _FORMATS: Final = {
         }
     }
 }
-_LOG = logger(__name__)
 
 
 class NothingReadError(RequestError):
@@ -80,16 +78,10 @@ def create() -> Response:
     loaded = load_texts((one.name, one.content) for one in manifests)
     _refuse_nothing_read(loaded)
     source = Source(loaded, [one.name for one in manifests])
-    try:
-        done = run_audit(source, context().settings, at=context().now())
-        context().store.append(done.run, done.findings, manifests)
-    except Exception:
-        count_audit(Outcome.FAILED)
-        raise
-    count_audit(Outcome.OK)
-    _LOG.info("audit_run_finished", run_id=done.run.id, digest=done.run.digest)
-    response = json_answer(done.run.to_json(), 201)
-    response.headers["Location"] = url_for("audits.show", audit_id=done.run.id)
+    here = context()
+    run = record(source, here.settings, here.store, at=here.now(), manifests=manifests)
+    response = json_answer(run.to_json(), 201)
+    response.headers["Location"] = url_for("audits.show", audit_id=run.id)
     return response
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from flask import Response, current_app
 
 from service.api import schemas
@@ -19,11 +21,11 @@ def livez() -> Response:
     return json_answer({"status": "alive"})
 
 
-@health.operation("/readyz", schemas.Alive, security=[])
+@health.operation("/readyz", schemas.Ready, security=[])
 def readyz() -> Response:
-    """Tell that the store answers too"""
+    """Tell that the store answers too, and how the served manifests are"""
     context().store.ping()
-    return json_answer({"status": "ready"})
+    return json_answer({**context().worlds.readiness(time.monotonic())})
 
 
 @health.operation("/metrics", {"type": "string"}, media_type="text/plain")

@@ -252,6 +252,16 @@ class FindingPage(Paged):
     items = _told(fields.List, "the findings", cls_or_instance=fields.Nested(Finding))
 
 
+class ExposurePart(Strict):
+    """The packets that one rule, or what stands in its place, decides."""
+
+    decision = _told(fields.String, "allow, deny or undecided")
+    rule = _told(fields.Nested, "what decided", nested=DecidingRule)
+    sources = _told(fields.List, "their sources", cls_or_instance=fields.String())
+    certain = _told(fields.Boolean, "whether all of them surely are among these packets")
+    witness = _told(fields.Nested, "one of the packets", nested=Witness)
+
+
 class Exposure(Strict):
     """Which sources reach a port of a Service at one entry of nodes that answer alike."""
 
@@ -272,6 +282,7 @@ class Exposure(Strict):
         fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"
     )
     rules = _told(fields.List, "what decided", cls_or_instance=fields.Nested(DecidingRule))
+    parts = _told(fields.List, "cause by cause", cls_or_instance=fields.Nested(ExposurePart))
 
 
 class ExposurePage(Paged):
@@ -304,6 +315,15 @@ class Stage(Strict):
     note = _told(fields.String, "further words")
 
 
+class Default(Strict):
+    """A value that nobody wrote, and that the API server or Calico fills in."""
+
+    object = _told(fields.String, "the object that lacks it")
+    pointer = _told(fields.String, "JSON pointer of the field")
+    value = _told(fields.String, "JSON text")
+    source = _told(fields.String, "who fills it in")
+
+
 class Trace(Strict):
     """What becomes of a flow, hook by hook."""
 
@@ -314,12 +334,30 @@ class Trace(Strict):
     gaps = _told(
         fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"
     )
+    defaults = _told(
+        fields.List,
+        "defaults of the endpoints, policies and tiers that judged the flow",
+        cls_or_instance=fields.Nested(Default),
+    )
 
 
 class Alive(Strict):
     """The answer of a probe."""
 
-    status = _told(fields.String, "alive or ready")
+    status = _told(fields.String, "alive")
+
+
+class Ready(Strict):
+    """The answer of the probe that tells whether questions can be answered."""
+
+    status = _told(
+        fields.String,
+        "degraded: the served manifests cannot be used as they are now, and the last good ones stand",
+        validate=validate.OneOf(["ready", "degraded"]),
+    )
+    age_s = _told(fields.Float, "seconds since the served manifests were read", allow_none=True)
+    digest = _told(fields.String, "of the served manifests that were good last", allow_none=True)
+    failure = _told(fields.String, "why the newest served manifests cannot be used")
 
 
 class ProblemFault(Strict):

@@ -1,34 +1,32 @@
-"""The door as a process: gunicorn with threads, in the process of ``nodeward serve``."""
+"""The door as a process, which is that of ``nodeward serve``."""
 
 from __future__ import annotations
 
+import atexit
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
-
-from gunicorn.app.base import BaseApplication
+from functools import partial
+from typing import TYPE_CHECKING
 
 from service.api.app import create_app
 from service.api.context import Context
-from service.api.worlds import Worlds, read_manifests
-from service.policy.world import World
+from service.api.worlds import Worlds
+from service.audit.record import record
+from service.audit.run import Source
+from service.cluster.watch import Watch, read_whole
+from service.serving import process
 from service.settings import load
 from service.store.port import open_store
 from service.telemetry import configure_logging
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask import Flask
 
-_CONFIGURATION: Final = {
-    "worker_class": "service.api.worker.Worker",
-    "workers": 1,
-    "threads": 8,
-    "preload_app": False,  # connections to the store do not survive a fork
-    "graceful_timeout": 10,
-    "limit_request_line": 4094,
-    "control_socket_disable": True,
-    "loglevel": "warning",  # the app logs one event a request
-}
+    from service.policy.world import World
+    from service.settings import Settings
+    from service.store.port import AuditStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,27 +40,34 @@ class Options:
 
 def run(options: Options) -> None:
     """Serve until a signal ends it. Raises: SystemExit."""
-    _Server(options).run()
+    process.run({"bind": options.bind}, partial(_app, options))
 
 
-class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    """Not gunicorn's own command: that one would put the current folder before our packages."""
+def _app(options: Options) -> Flask:
+    """The app of the worker, with a store and a watch of its own."""
+    configure_logging()
+    settings = load()
+    store = open_store(options.database)
+    served = _watch(options.manifests, settings, store) if options.manifests else None
+    return create_app(Context(store, Worlds(store, served), settings, _now))
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        super().__init__()
 
-    def load_config(self) -> None:
-        for name, value in {**_CONFIGURATION, "bind": self._options.bind}.items():
-            self.cfg.set(name, value)
+def _watch(paths: Sequence[str], settings: Settings, store: AuditStore) -> Watch:
+    watch = Watch(paths, partial(_read, paths, settings, store))
+    watch.start()
+    atexit.register(watch.close)
+    return watch
 
-    def load(self) -> Flask:
-        """The app of the worker, with a store and a world of its own."""
-        configure_logging()
-        settings = load()
-        store = open_store(self._options.database)
-        paths = self._options.manifests
-        served = World.of(read_manifests(paths).snapshot) if paths else None
-        return create_app(
-            Context(store, Worlds(store, served), settings, lambda: datetime.now(UTC))
-        )
+
+def _read(paths: Sequence[str], settings: Settings, store: AuditStore) -> World:
+    """The world of the manifests at *paths*, whose audit is kept: answers and findings agree.
+
+    Raises: AuditorError.
+    """
+    source = Source(read_whole(paths), paths)
+    record(source, settings, store, at=_now())
+    return source.world
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from service.cluster.manifests import load_paths, load_texts
+from service.cluster.manifests import load_texts
+from service.cluster.readiness import Readiness, readiness
 from service.errors import ConflictError, SourceError
 from service.policy.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from service.cluster.manifests import Loaded
+    from service.cluster.watch import Watch
     from service.store.port import AuditStore
 
 _KEPT: Final = 4
@@ -21,7 +20,8 @@ _KEPT: Final = 4
 class Worlds:
     """Worlds by audit; a few of the latest asked for are kept, so that series of questions are quick."""
 
-    def __init__(self, store: AuditStore, served: World | None = None) -> None:
+    def __init__(self, store: AuditStore, served: Watch | None = None) -> None:
+        """*served* watches the manifests of the cluster that is served, if any is."""
         self._store = store
         self._served = served
         self._rebuilt = lru_cache(_KEPT)(self._rebuild)
@@ -29,13 +29,27 @@ class Worlds:
     def of(self, audit: str) -> World:
         """The world of the manifests of *audit*; of those that are served, if it is empty.
 
-        Raises: NotFoundError for an unknown audit, ConflictError where there are no manifests.
+        Raises: NotFoundError for an unknown audit, ConflictError where there are no manifests,
+        SourceError while those that are served were never readable.
         """
         if audit:
             return self._rebuilt(audit)
         if self._served is None:
             raise ConflictError("no manifests are served here: name an audit")
-        return self._served
+        reading = self._served.current
+        if reading.world is None:
+            raise SourceError(reading.failure or "the manifests have not been read yet")
+        return reading.world
+
+    def readiness(self, now: float) -> Readiness:
+        """What is known at *now* (monotonic clock) of the manifests that are served.
+
+        Raises: SourceError while they were never readable.
+        """
+        if self._served is None:
+            return Readiness(status="ready", age_s=None, digest=None, failure="")
+        self.of("")
+        return readiness(self._served.current, now)
 
     def _rebuild(self, audit: str) -> World:
         run = self._store.run(audit)
@@ -43,18 +57,3 @@ class Worlds:
         if not manifests:
             raise ConflictError(f"audit {run.id} read files, its manifests are not kept here")
         return World.of(load_texts((one.name, one.content) for one in manifests).snapshot)
-
-
-def read_manifests(paths: Sequence[str]) -> Loaded:
-    """What the manifests at *paths* hold.
-
-    A document that cannot be read may be the policy that guards a port, so one of them is enough to
-    refuse the lot.
-
-    Raises: SourceError.
-    """
-    loaded = load_paths(paths)
-    if loaded.errors:
-        more = f" (and {len(loaded.errors) - 1} more errors)" if len(loaded.errors) > 1 else ""
-        raise SourceError(f"{loaded.errors[0]}{more}")
-    return loaded

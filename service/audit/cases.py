@@ -9,7 +9,7 @@ from service.admission.decide import decide
 from service.admission.review import parse_review
 from service.admission.review import response as review_response
 from service.audit.expectation import Expectation, parse_expectation
-from service.audit.run import verdicts
+from service.audit.run import Source, verdicts
 from service.checks.finding import to_json
 from service.checks.settings import check_settings
 from service.cluster.manifests import load_paths
@@ -20,7 +20,6 @@ from service.model.kind import kinds_by_gvk
 from service.model.meta import Decoded
 from service.model.refs import GVK
 from service.policy.trace import parse_flow, trace
-from service.policy.world import World
 from service.settings import Settings, of_file
 
 if TYPE_CHECKING:
@@ -54,27 +53,26 @@ class Case:
 class Engine:
     """The door without a door: it answers a case in this process."""
 
-    loaded: Loaded
-    world: World
+    source: Source
     settings: Settings
 
     @classmethod
     def of(cls, case: Case) -> Engine:
         """The engine over the cluster and the settings of *case*."""
-        return cls(case.loaded, World.of(case.loaded.snapshot), case.settings)
+        return cls(Source(case.loaded, [str(case.folder / CLUSTER)]), case.settings)
 
     def findings(self) -> Sequence[Mapping[str, Json]]:
         """The findings of an audit, passes included."""
-        return [to_json(one) for one in verdicts(self.loaded, check_settings(self.settings))]
+        return [to_json(one) for one in verdicts(self.source, check_settings(self.settings))]
 
     def review(self, review: Mapping[str, object]) -> Mapping[str, object]:
         """The answer to an AdmissionReview."""
-        decision = decide(self.world, parse_review(review), check_settings(self.settings))
+        decision = decide(self.source.world, parse_review(review), check_settings(self.settings))
         return {**review_response(decision)}
 
     def trace(self, flow: Mapping[str, object]) -> Mapping[str, object]:
         """The answer to a flow."""
-        return trace(self.world, parse_flow(flow)).to_json()
+        return trace(self.source.world, parse_flow(flow)).to_json()
 
 
 def load_case(folder: Path) -> Case:

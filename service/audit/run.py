@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
@@ -37,10 +37,17 @@ _NO_PART_OF_A_VERDICT: Final = frozenset({"on_error", "limits.body_bytes"})
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is audited: the objects, and the paths or names that they were read from."""
+    """What is audited: the objects, and the paths or names that they were read from.
+
+    ``world`` is that of the objects; after an audit it has worked out what the checks ask of it.
+    """
 
     loaded: Loaded
     names: Sequence[str]
+    world: World = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "world", World.of(self.loaded.snapshot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ def audit(source: Source, settings: Settings, *, at: datetime, only: Collection[
     """
     chosen = _chosen(only)
     snapshot = source.loaded.snapshot
-    told = verdicts(source.loaded, check_settings(settings), chosen)
+    told = verdicts(source, check_settings(settings), chosen)
     found = [verdict for verdict in told if verdict.result is not Result.PASS]
     found.sort(key=lambda verdict: -verdict.severity.score)
     tally = Counter(verdict.severity for verdict in found)
@@ -91,18 +98,18 @@ def audit(source: Source, settings: Settings, *, at: datetime, only: Collection[
 
 
 def verdicts(
-    loaded: Loaded, settings: CheckSettings, only: Collection[str] | None = None
+    source: Source, settings: CheckSettings, only: Collection[str] | None = None
 ) -> Iterator[Verdict]:
     """What all checks, or *only* some, say of the manifests, then what they would once these are mended.
 
     A manifest that no cluster would take hides all that is wrong with what it means.
     """
     told = set()
-    for verdict in judge(World.of(loaded.snapshot), settings, only):
+    for verdict in judge(source.world, settings, only):
         told.add(verdict.fingerprint)
         yield verdict
-    if loaded.mended is not None:
-        for verdict in judge(World.of(loaded.mended), settings, only):
+    if source.loaded.mended is not None:
+        for verdict in judge(World.of(source.loaded.mended), settings, only):
             if verdict.fingerprint not in told:
                 yield replace(verdict, message=f"once the manifests are mended: {verdict.message}")
 

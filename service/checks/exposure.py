@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.checks.finding import rule_json
+from service.checks.finding import rule_json, witness_json
 from service.checks.nodeport.guard import Judge, Served
 from service.checks.nodeport.openings import all_openings, ranges_text
 from service.checks.nodeport_unguarded import opening_families
+from service.checks.witness import outside_packet
 from service.net.flow import protocol_name
 from service.net.headerspace import Field, HeaderSpace
 from service.net.prefixes import cidrs
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from service.checks.verdict import Json
     from service.policy.cause import Cause
     from service.policy.entries import Entry
-    from service.policy.partition import Partition
+    from service.policy.partition import Part, Partition
     from service.policy.world import World
 
 
@@ -67,6 +68,18 @@ class Exposure:
             "unknown_sources": [*self.unknown_sources()],
             "unknown": [*self.partition.unknown()],
             "rules": [rule_json(cause) for cause in self.causes],
+            "parts": [self._part_json(part) for part in self.partition.parts],
+        }
+
+    def _part_json(self, part: Part) -> dict[str, Json]:
+        """What one cause decides: the sources, and a packet that shows it."""
+        witness = outside_packet(part.space.must or part.space.may, self.entry)
+        return {
+            "decision": part.decision.value,
+            "rule": rule_json(part.cause),
+            "sources": [*_cidrs(part.space.may)],
+            "certain": part.space.is_exact,
+            "witness": witness_json(witness),
         }
 
 

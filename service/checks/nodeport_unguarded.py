@@ -40,13 +40,16 @@ _WHOLLY_TOLD = 100
 
 
 def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
-    """For each opening and family a pass, or a verdict for each reason why not."""
+    """For each opening and family a pass, or a verdict for each reason why not.
+
+    The guards are asked about all ports at once, and each opening gets what concerns it.
+    """
     judge = Judge(world, settings)
-    for opening in all_openings(world, settings):
-        for family in opening_families(judge, opening):
-            question = Question(opening, family)
-            nothing = Bounds.exact(HeaderSpace.nothing(family))
-            yield from verdicts(judge, question, _exposed(judge, question, nothing))
+    for (family, served), asked in _questions(judge).items():
+        nothing = Bounds.exact(HeaderSpace.nothing(family))
+        ways = tuple(_exposed(judge, asked.packets, served=served, was_open=nothing))
+        for question in asked.questions:
+            yield from verdicts(judge, question, (one.within(question.packets) for one in ways))
 
 
 def opening_families(judge: Judge, opening: Opening) -> tuple[Family, ...]:
@@ -61,13 +64,18 @@ def opening_families(judge: Judge, opening: Opening) -> tuple[Family, ...]:
     return cast("tuple[Family, ...]", known[key])
 
 
-def _exposed(judge: Judge, question: Question, was_open: Bounds) -> Iterator[Exposed]:
+def _exposed(
+    judge: Judge, packets: Bounds, *, served: Served, was_open: Bounds
+) -> Iterator[Exposed]:
     """What is harmed on each class of nodes; what *was_open* before is no new harm."""
-    served = Served.BY_HOST if question.opening.health else Served.BEHIND_DNAT
-    for one in judge.classes(question.family):
+    for one in judge.classes(packets.may.family):
         for entry in one.entries:
-            guarding = judge.guarding(entry, question.packets, served)
+            guarding = judge.guarding(entry, packets, served)
             yield Exposed(one.nodes, guarding, fresh=guarding.harm - was_open)
+
+
+def _served(opening: Opening) -> Served:
+    return Served.BY_HOST if opening.health else Served.BEHIND_DNAT
 
 
 def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]:
@@ -93,7 +101,7 @@ def _review_service(old: Judge, new: Judge, ref: ObjectRef) -> Iterator[Verdict]
                 ),
             )
             question = Question(opening, family, was_open=taken)
-            found = _exposed(new, question, taken)
+            found = _exposed(new, question.packets, served=_served(opening), was_open=taken)
             yield from verdicts(new, question, found)
 
 
@@ -108,7 +116,9 @@ def _review_guards(old: Judge, new: Judge) -> Iterator[Verdict]:
     Nodes whose chains are the same before and after are left out, and of the others one of each kind is
     asked about all ports at once: the cost is that of the kinds of nodes that the change touches.
     """
-    for family, asked in _questions(new).items():
+    for (family, served), asked in _questions(new).items():
+        if served is Served.BY_HOST:  # such a port only ever warns: the audit tells
+            continue
         ways = [
             one
             for nodes in _touched(old, new, family)
@@ -136,24 +146,23 @@ class _Asked:
             yield from (one for one in self.questions if one.packets.may & space)
 
 
-def _questions(judge: Judge) -> Mapping[Family, _Asked]:
-    """The openings of all Services, less those that only ever warn, by family; once for all policies."""
+def _questions(judge: Judge) -> Mapping[tuple[Family, Served], _Asked]:
+    """The openings of all Services by family and by who answers; once for all policies."""
     settings = judge.settings
     key = ("questions", settings.nodes_exposed, settings.node_port_range)
     known = judge.world.facts(Facts.OPENINGS)
     if key not in known:
-        by_family: defaultdict[Family, list[Question]] = defaultdict(list)
+        groups: defaultdict[tuple[Family, Served], list[Question]] = defaultdict(list)
         for opening in all_openings(judge.world, settings):
-            if not opening.health:
-                for family in opening_families(judge, opening):
-                    by_family[family].append(Question(opening, family))
+            for family in opening_families(judge, opening):
+                groups[family, _served(opening)].append(Question(opening, family))
         known[key] = {
-            family: _Asked(
-                tuple(questions), Bounds.union_all(family, (one.packets for one in questions))
+            group: _Asked(
+                tuple(questions), Bounds.union_all(group[0], (one.packets for one in questions))
             )
-            for family, questions in by_family.items()
+            for group, questions in groups.items()
         }
-    return cast("Mapping[Family, _Asked]", known[key])
+    return cast("Mapping[tuple[Family, Served], _Asked]", known[key])
 
 
 def _touched(old: Judge, new: Judge, family: Family) -> Iterator[tuple[str, ...]]:

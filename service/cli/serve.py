@@ -28,7 +28,7 @@ _DATABASE = f"sqlite:///{STATE_FOLDER}/audit.db"
     metavar="PATH",
     type=click.Path(exists=True),
     multiple=True,
-    help="File or folder that describes the served cluster; audited once, at the start.",
+    help="File or folder that describes the served cluster; audited whenever it changes.",
 )
 @click.option(
     "--token-file",
@@ -48,29 +48,28 @@ def serve(
 
     if database == _DATABASE:
         STATE_FOLDER.mkdir(mode=0o700, exist_ok=True)
-    _prepare(database, manifests, token_file)
+    _prepare(database, token_file)
     address = f"[{host}]" if ":" in host else host
     click.echo(f"Nodeward serves http://{address}:{port}/v1", err=True)
     run(Options(bind=f"{address}:{port}", database=database, manifests=manifests))
 
 
-def _prepare(database: str, manifests: tuple[str, ...], token_file: Path | None) -> None:
-    """Admit a token and keep the first audit, before there are processes that share the store."""
+def _prepare(database: str, token_file: Path | None) -> None:
+    """Admit a token, before there are processes that share the store.
+
+    Raises: SettingsError, StoreError and SourceError, which are told here, not in a worker's log.
+    """
     from datetime import UTC, datetime
 
     from service.api import auth
-    from service.api.worlds import read_manifests
-    from service.audit.run import Source, audit
+    from service.checks.settings import check_settings
     from service.settings import load
     from service.store.port import open_store
 
     at = datetime.now(UTC)
-    settings = load()
+    check_settings(load())
     store = open_store(database)
     try:
-        if manifests:
-            done = audit(Source(read_manifests(manifests), manifests), settings, at=at)
-            store.append(done.run, done.findings)
         if token_file is not None:
             auth.admit_file(store, token_file, at)
         elif (secret := auth.first_secret(store, at)) is not None:

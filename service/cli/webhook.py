@@ -37,7 +37,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Processes; each holds the world once more and counts its own metrics.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1, 256), default=8, show_default=True, help="Per process."
+    "--threads", type=click.IntRange(1, 256), default=16, show_default=True, help="Per process."
 )
 def webhook(
     manifests: tuple[str, ...],
@@ -57,9 +57,10 @@ def webhook(
     """
     import importlib
 
+    from service.checks.settings import check_settings
     from service.settings import load
 
-    load()  # a setting at fault is told here, not in a worker's log
+    check_settings(load())  # a setting at fault is told here, not in a worker's log
     certificate, key = _pair(certificate, key, host=host)
     _check_address(host, port)
     server = importlib.import_module("webhook.server")  # by name: service does not know the door

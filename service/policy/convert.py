@@ -45,13 +45,8 @@ class PolicyRule:
     without_exceptions: PolicyRule | None = None
     """The rule without its source's ``notNets`` and ``notSelector``; None where it has neither."""
 
-    @property
-    def tests_destination(self) -> bool:
-        """Whether the rule asks for the destination's address."""
-        entity = self.rule.destination
-        named = any(port.name for port in (*entity.ports, *entity.not_ports))
-        selects = self.destination.positive or self.destination.negative
-        return bool(named or selects or entity.nets or entity.not_nets or entity.services)
+    tests_destination: bool = False
+    """Whether the rule asks for the destination's address."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,13 +157,22 @@ def _rule(rule: Rule, index: int, namespace: str) -> PolicyRule:
     if rule.source.not_nets or rule.source.not_selector:
         source = replace(rule.source, not_nets=(), not_selector="")
         without = _rule(replace(rule, source=source), index, namespace)
+    destination = _entity(rule.destination, namespace)
     return PolicyRule(
         rule=rule,
         index=index,
         source=_entity(rule.source, namespace),
-        destination=_entity(rule.destination, namespace),
+        destination=destination,
         without_exceptions=without,
+        tests_destination=_tests_address(destination),
     )
+
+
+def _tests_address(entity: Entity) -> bool:
+    rule = entity.rule
+    named = any(port.name for port in (*rule.ports, *rule.not_ports))
+    selects = entity.positive or entity.negative
+    return bool(named or selects or rule.nets or rule.not_nets or rule.services)
 
 
 def _entity(entity: EntityRule, namespace: str) -> Entity:

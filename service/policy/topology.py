@@ -54,7 +54,7 @@ class Topology:
             for address in _addresses(world, node):
                 self._owners.setdefault(address, node)
         self.pools = Pools(world)
-        self._pods = {address: pod for pod in world.workloads for address in pod.addresses}
+        self._pods = {address: pod for pod in world.workloads.values() for address in pod.addresses}
         self._nameless_pods = dict(_pod_addresses(world))
         self._pod_nets = tuple(net for node in world.nodes.values() for net in node.pod_cidrs)
 

@@ -11,6 +11,7 @@ from service.net.flow import protocol_name
 from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.net.prefixes import format_ip
+from service.policy.assumed import assumed
 from service.policy.cause import Hook
 from service.policy.flow_query import (
     Access,
@@ -36,6 +37,7 @@ from service.policy.stages import (
 
 if TYPE_CHECKING:
     from service.net.prefixes import Address
+    from service.policy.assumed import Assumed
     from service.policy.flow_query import Destination, Source
     from service.policy.workloads import WorkloadEndpoint
     from service.policy.world import World
@@ -52,7 +54,7 @@ class Trace:
     """What becomes of a flow, and all that it met on its way.
 
     ``at_host`` is the disposition by the hosts' own hooks alone; ``unknown`` tells why a disposition is
-    not known, and is empty where it is.
+    not known, and is empty where it is. ``defaults`` are those of the objects that judged the flow.
     """
 
     query: FlowQuery
@@ -60,6 +62,7 @@ class Trace:
     at_host: Disposition
     stages: tuple[Stage, ...] = ()
     unknown: tuple[str, ...] = ()
+    defaults: tuple[Assumed, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The answer in the trace format."""
@@ -69,6 +72,7 @@ class Trace:
             "at_host": self.at_host.value,
             "stages": [stage.to_json() for stage in self.stages],
             "unknown": list(self.unknown),
+            "defaults": [one.to_json() for one in self.defaults],
         }
 
     def to_text(self) -> str:
@@ -78,6 +82,7 @@ class Trace:
                 f"{_described(self.query)}: {self.disposition}",
                 *(stage.to_text() for stage in self.stages),
                 *(f"  unknown: {why}" for why in self.unknown),
+                *(f"  default: {one}" for one in self.defaults),
             )
         )
 
@@ -100,6 +105,7 @@ def trace(world: World, query: FlowQuery, detail: Detail = Detail.STAGES) -> Tra
         at_host=at_host.at_host,
         stages=walk.stages,
         unknown=() if decided else (*walk.unknown, *walk.beyond),
+        defaults=assumed(world, walk.stages),
     )
 
 

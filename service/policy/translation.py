@@ -51,7 +51,7 @@ class Translator:
         self._topology = topology
         self._services = ServiceTable(world.snapshot)
         self._pod_nets = tuple(net for node in world.nodes.values() for net in node.pod_cidrs)
-        self._host_ports = _host_ports(world.workloads)
+        self._host_ports = _host_ports(world.workloads.values())
 
     def of(
         self, packets: Bounds, node: str, socket: Socket, *, protocol: int

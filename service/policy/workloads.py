@@ -139,6 +139,18 @@ def namespace_labels(name: str, namespace: Namespace | None) -> dict[str, str]:
     }
 
 
+def inherited_labels(
+    profiles: tuple[str, ...], namespaces: Mapping[str, Namespace]
+) -> dict[str, str]:
+    """The labels that profiles give, the first that has one before the others; those of *namespaces* do."""
+    labels: dict[str, str] = {}
+    for profile in reversed(profiles):
+        name = profile.removeprefix(NAMESPACE_PROFILE)
+        if profile.startswith(NAMESPACE_PROFILE) and name in namespaces:
+            labels |= namespace_labels(name, namespaces[name])
+    return labels
+
+
 def selects(
     selector: Selector, labels: Mapping[str, str], open_prefixes: tuple[str, ...] = ()
 ) -> bool | None:

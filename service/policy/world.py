@@ -23,12 +23,7 @@ from service.policy.hooks import Chain, TierPolicies, evaluate, in_tiers, no_end
 from service.policy.match import Matcher
 from service.policy.order import policy_key, tier_view
 from service.policy.policies import POLICIES, doubtful, policies, policy_at, staged_prednat
-from service.policy.workloads import (
-    NAMESPACE_PROFILE,
-    namespace_labels,
-    pod_templates,
-    workload_endpoints,
-)
+from service.policy.workloads import inherited_labels, pod_templates, workload_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -74,7 +69,7 @@ class World:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> World:
-        """The world of *snapshot*."""
+        """As the constructor."""
         return cls(snapshot)
 
     def facts(self, kind: Facts) -> dict[object, object]:
@@ -195,19 +190,12 @@ class World:
 
     def labels(self, hep: HostEndpoint) -> dict[str, str]:
         """The labels by which selectors see a host endpoint: its own over those of its profiles."""
-        labels: dict[str, str] = {}
-        for profile in reversed(hep.profiles):
-            if profile.startswith(NAMESPACE_PROFILE):
-                name = profile.removeprefix(NAMESPACE_PROFILE)
-                if name in self.namespaces:
-                    labels |= namespace_labels(name, self.namespaces[name])
-        labels.update(hep.meta.labels)
-        return labels
+        return inherited_labels(hep.profiles, self.namespaces) | dict(hep.meta.labels)
 
     @cached_property
     def matcher(self) -> Matcher:
         """The packet sets of rules, over the labelled addresses of this snapshot."""
-        pods = Pods(self.workloads, tuple(pod_templates(self.snapshot)))
+        pods = Pods(tuple(self.workloads.values()), tuple(pod_templates(self.snapshot)))
         heps = ((hep, self.labels(hep)) for hep in self.heps)
         return Matcher(AddressBook(self.snapshot, heps, pods=pods if self.knows_pods else None))
 
@@ -217,9 +205,9 @@ class World:
         return bool(self.snapshot.all(Pod))
 
     @cached_property
-    def workloads(self) -> tuple[WorkloadEndpoint, ...]:
+    def workloads(self) -> Mapping[ObjectRef, WorkloadEndpoint]:
         """The pods that Calico polices."""
-        return tuple(workload_endpoints(self.snapshot))
+        return {one.pod: one for one in workload_endpoints(self.snapshot)}
 
     @cached_property
     def _tiers(self) -> Mapping[str, Tier]:
@@ -243,6 +231,10 @@ class World:
         Raises: KeyError where there is none.
         """
         return self._policies_by_ref[ref]
+
+    def find_policy(self, ref: ObjectRef) -> Policy | None:
+        """As `policy`; None where none of that reference is in effect."""
+        return self._policies_by_ref.get(ref)
 
     @cached_property
     def _labels_used(self) -> frozenset[str]:
@@ -268,9 +260,7 @@ class World:
     def label_class(self, hep: HostEndpoint) -> frozenset[tuple[str, str]]:
         """The labels of *hep* that matter: endpoints that agree in them have the same policies."""
         matter = self.labels_that_matter
-        return frozenset(
-            (name, value) for name, value in self.labels(hep).items() if name in matter
-        )
+        return frozenset(one for one in self.labels(hep).items() if one[0] in matter)
 
     def resolve(
         self, hep: HostEndpoint, hook: Hook, direction: Direction

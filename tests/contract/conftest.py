@@ -36,8 +36,10 @@ def app(store, clock):
     from service.policy.world import World
     from service.settings import Settings
     from tests.factories import make_snapshot
+    from tests.watch_factories import make_watch
 
-    return create_app(Context(store, Worlds(store, World.of(make_snapshot())), Settings(), clock))
+    served = make_watch(World.of(make_snapshot()))
+    return create_app(Context(store, Worlds(store, served), Settings(), clock))
 
 
 @pytest.fixture

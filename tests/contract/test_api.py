@@ -8,8 +8,12 @@ import json
 
 import pytest
 
+from service.api.app import create_app
+from service.api.context import Context
+from service.api.worlds import Worlds
 from service.checks.verdict import Severity
 from service.reports.document import exporters
+from service.settings import Settings
 
 OPEN_SERVICE = """\
 apiVersion: v1
@@ -254,7 +258,29 @@ def test_the_probes_are_open_to_all(app):
     stranger = app.test_client()
 
     assert stranger.get("/livez").json == {"status": "alive"}
-    assert stranger.get("/readyz").json == {"status": "ready"}
+    assert stranger.get("/readyz").json["status"] == "ready"
+
+
+def test_the_probe_tells_which_manifests_are_served(client):
+    state = client.get("/readyz").json
+
+    assert state == {
+        "status": "ready",
+        "age_s": pytest.approx(0, abs=60),
+        "digest": client.get("/v1/exposures").json["digest"],
+        "failure": "",
+    }
+
+
+def test_a_service_of_no_manifests_is_ready_and_has_no_cluster(store, clock):
+    app = create_app(Context(store, Worlds(store), Settings(), clock))
+
+    assert app.test_client().get("/readyz").json == {
+        "status": "ready",
+        "age_s": None,
+        "digest": None,
+        "failure": "",
+    }
 
 
 def test_metrics_count_the_audits(client, audit):

@@ -12,9 +12,15 @@ import yaml
 
 from service import errors
 from service.api import auth
+from service.api.app import create_app
+from service.api.context import Context
+from service.api.worlds import Worlds
+from service.cluster.watch import Watch
 from service.serving.problem import HTTP_PROBLEMS, MEDIA_TYPE
+from service.settings import Settings
 from service.store.port import open_store
 from tests.contract.conftest import STARTED
+from tests.contract.test_api import review
 from tests.house.source import ROOT
 from tests.result_factories import make_run, make_token
 
@@ -298,6 +304,29 @@ class _Tokens:
 
     def __getattr__(self, name):
         return getattr(self._gone, name)
+
+
+@pytest.fixture
+def waiting(store, bearer, clock):
+    """A caller of a door whose manifests were not read yet."""
+    app = create_app(Context(store, Worlds(store, Watch([], lambda: None)), Settings(), clock))
+    caller = app.test_client()
+    caller.environ_base["HTTP_AUTHORIZATION"] = bearer["Authorization"]
+    return caller
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.get("/readyz"),
+        lambda client: client.get("/v1/exposures"),
+        lambda client: client.post("/v1/trace", json={"flow": {}}),
+        lambda client: client.post("/v1/review", json=review()),
+    ],
+    ids=["readyz", "exposures", "trace", "review"],
+)
+def test_before_the_manifests_were_read_the_service_is_unavailable(waiting, ask):
+    told(ask(waiting), 503, "source-unavailable")
 
 
 def test_a_defect_tells_nothing_of_the_inside(app, client, monkeypatch):

@@ -16,9 +16,10 @@ import pytest
 
 from certs import authority, folder
 from certs.folder import Folder
+from service.serving.process import THREADS
+from service.serving.worker import SETUP_S
 from tests.review_factories import SERVICE, UID, make_review
 from tests.webhook_door import WebhookDoor
-from webhook.tls import HANDSHAKE_S
 
 NODES = """\
 apiVersion: v1
@@ -33,7 +34,6 @@ NODE_PORT = SERVICE | {
         "ports": [{"port": 80, "protocol": "TCP", "targetPort": 8080, "nodePort": 30010}],
     }
 }
-THREADS = 8
 MEGABYTE = 1_000_000
 
 
@@ -142,6 +142,14 @@ def test_a_body_of_unknown_length_is_bounded_too(door):
     assert (answer.status, answer.json["type"]) == (413, "/problems/body-too-large")
 
 
+def test_a_body_that_is_made_to_cost_is_refused_soon(door):
+    unit = b"[" * 90 + b"]" * 90
+    started = time.monotonic()
+    answer = door.admit(b"[" + b",".join([unit] * (8 * MEGABYTE // 181)) + b"]")
+    assert (answer.status, answer.json["type"]) == (400, "/problems/bad-review")
+    assert time.monotonic() - started < 20
+
+
 HEAD = b"POST /admit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
@@ -180,16 +188,34 @@ def test_there_is_no_plain_http(door):
         assert b"alive" not in plain.recv(1000)
 
 
-def test_clients_that_fall_silent_do_not_hold_up_the_others(door):
+@pytest.mark.parametrize("sent", [b"", b"\x16"], ids=["nothing", "a byte of a handshake"])
+def test_clients_that_fall_silent_do_not_hold_up_the_others(door, sent):
     with contextlib.ExitStack() as silent:
-        for _ in range(2 * THREADS):
+        for _ in range(8 * THREADS):
             connection = socket.create_connection(("127.0.0.1", door.port), 20)
             silent.enter_context(connection)
-            connection.sendall(b"\x16")  # the first byte of a handshake
+            connection.sendall(sent)
         started = time.monotonic()
         assert door.admit(make_review()).status == 200
-        # Two rounds of THREADS connections, each given up after the time of one handshake.
-        assert time.monotonic() - started < 4 * HANDSHAKE_S
+        assert time.monotonic() - started < SETUP_S  # none was waited for
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x16"], ids=["nothing", "a byte of a handshake"])
+def test_a_client_that_falls_silent_is_given_up(door, sent):
+    with socket.create_connection(("127.0.0.1", door.port), 4 * SETUP_S) as silent:
+        silent.sendall(sent)
+        assert silent.recv(1) == b""
+
+
+def test_clients_that_leave_their_end_open_do_not_hold_up_the_others(door):
+    with contextlib.ExitStack() as lingering:
+        for _ in range(THREADS // 2):
+            connection = socket.create_connection(("127.0.0.1", door.port), 20)
+            lingering.enter_context(connection)
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")  # no TLS: refused
+        started = time.monotonic()
+        assert door.admit(make_review()).status == 200
+        assert time.monotonic() - started < SETUP_S
 
 
 def test_probes_and_metrics_are_served(door):

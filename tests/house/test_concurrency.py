@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.house.source import PACKAGES, imported, modules
 
 THREADED = {
+    "service/cluster/watch.py": "the world in use, swapped when a manifest changes",
+    "service/serving/worker.py": "connections, which pass from the poller to a thread and back",
     "webhook/tls.py": "the certificate in use, swapped when its file changes",
-    "webhook/worlds.py": "the world in use, swapped when a manifest changes",
 }
 CONCURRENT = {"threading", "multiprocessing", "asyncio", "concurrent", "queue"}
 

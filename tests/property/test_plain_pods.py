@@ -57,6 +57,7 @@ OTHERS = (
     *(0, 1, 80, 70000, True, False, 1.0, 2.5),
     *([], [None], [{}], [{"ip": "x"}], {}, {"a": 1}, {"\u00a0b": {}}),
 )
+others = st.sampled_from(OTHERS).map(copy.deepcopy)
 
 
 def places(value, path=()):
@@ -94,9 +95,9 @@ def pods(draw):
         if change == "remove" and isinstance(parent, dict):
             del parent[path[-1]]
         elif change == "add" and isinstance(parent, dict):
-            parent[draw(st.sampled_from(FIELDS))] = draw(st.sampled_from(OTHERS))
+            parent[draw(st.sampled_from(FIELDS))] = draw(others)
         else:
-            parent[path[-1]] = draw(st.sampled_from(OTHERS))
+            parent[path[-1]] = draw(others)
     return body
 
 

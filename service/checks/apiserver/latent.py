@@ -36,7 +36,7 @@ def latent_denials(world: World, ref: ObjectRef, live: HeaderSpace) -> HeaderSpa
     Nothing if it selects one today, or can select none but pods, or is not in effect.
     """
     nothing = HeaderSpace.nothing(live.family)
-    policy = next((one for one in world.policies if one.meta.ref == ref), None)
+    policy = world.find_policy(ref)
     if policy is None or _selects_some(world, policy) or not _may_select_hosts(policy):
         return nothing
     chains = (_alone(policy, direction) for direction in policy.directions)

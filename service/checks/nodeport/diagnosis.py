@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from service.checks.nodeport.guard import policeable
+from service.checks.nodeport.openings import ranges_text
 from service.errors import SelectorError
 from service.model.kinds.global_network_policy import GlobalNetworkPolicy
 from service.model.rule import Action
 from service.net.flow import protocol_name
+from service.net.headerspace import Field
 from service.net.intervals import IntervalSet
 from service.policy.cause import Direction, Hook, Reason
 from service.policy.convert import global_policy
+from service.policy.facts import Facts
 from service.policy.match import applies_to_family
 
 if TYPE_CHECKING:
@@ -71,15 +74,34 @@ def diagnose(world: World, guarding: Guarding, opening: Opening) -> Diagnosis:
             "Bound the rule by source, or by protocol and port, and end with a deny.",
             causes,
         )
-    return _policies(world, guarding, opening)
+    return _from_failsafe_ports(world, guarding, opening) or _policies(world, guarding, opening)
+
+
+def _from_failsafe_ports(world: World, guarding: Guarding, opening: Opening) -> Diagnosis | None:
+    """What untracked policy leaves alone for its source port, if that is all the harm.
+
+    Source: felix/rules/static.go (failsafeInChain of the raw table).
+    """
+    felix = world.felix(guarding.entry.node)
+    ports = IntervalSet.of(
+        *(
+            (one.port, one.port)
+            for one in felix.failsafe_outbound
+            if one.protocol == opening.protocol
+        )
+    )
+    if not guarding.harm.may.project(Field.SRC_PORT) <= ports:
+        return None
+    return Diagnosis(
+        "failsafe",
+        f"untracked policy does not see what comes from source port {ranges_text(ports)}, outbound "
+        "failsafe ports: whoever chooses one gets in",
+        "Deny the port by preDNAT policy as well, to which source ports make no difference.",
+    )
 
 
 def _no_endpoint(world: World, entry: Entry) -> Diagnosis:
-    refused = [
-        one.ref.name
-        for one in world.snapshot.problems()
-        if one.ref.kind == "HostEndpoint" and not one.in_effect
-    ]
+    refused = [one.ref.name for one in refused_objects(world) if one.ref.kind == "HostEndpoint"]
     others = [hep.meta.ref.name for hep in world.endpoints(entry.node).active]
     because = "no host endpoint governs it"
     if others:
@@ -119,9 +141,9 @@ def _policies(world: World, guarding: Guarding, opening: Opening) -> Diagnosis:
     if not policies:
         return _nothing_selects(world, guarding.entry)
     names = ", ".join(policy.meta.ref.name for policy in policies)
-    because = f"{names} allows some sources, and nothing denies the rest"
+    because = f"some sources are allowed ({names}), and nothing denies the rest"
     if denials:
-        because = f"{names} denies some sources, and lets all others pass"
+        because = f"some sources are denied ({names}), and all others pass"
     return Diagnosis(
         "no-trailing-deny",
         because,
@@ -211,9 +233,9 @@ def _broad(rule: PolicyRule) -> bool:
 
 def _discarded(world: World, entry: Entry) -> Diagnosis | None:
     endpoint = entry.gate.named or entry.gate.wildcard
-    for one in world.snapshot.problems():
+    for one in refused_objects(world):
         gnp = one.obj
-        if one.in_effect or not isinstance(gnp, GlobalNetworkPolicy):
+        if not isinstance(gnp, GlobalNetworkPolicy):
             continue
         if (gnp.pre_dnat or gnp.do_not_track) and _would_select(world, gnp, endpoint):
             return Diagnosis(
@@ -222,6 +244,14 @@ def _discarded(world: World, entry: Entry) -> Diagnosis | None:
                 "Mend the policy: as it stands it guards nothing.",
             )
     return None
+
+
+def refused_objects(world: World) -> tuple[Decoded[object], ...]:
+    """The objects that are not in effect, because somebody refuses or drops them; looked up once."""
+    key = "refused objects"
+    if key not in world.memo:
+        world.memo[key] = tuple(one for one in world.snapshot.problems() if not one.in_effect)
+    return cast("tuple[Decoded[object], ...]", world.memo[key])
 
 
 def _why(one: Decoded[object]) -> str:
@@ -254,14 +284,18 @@ def _nothing_selects(world: World, entry: Entry) -> Diagnosis:
 
 
 def idle_policies(world: World) -> tuple[Policy, ...]:
-    """The untracked and preDNAT policies that select no host endpoint at all."""
-    guards = [policy for policy in world.policies if policy.hook is not Hook.NORMAL]
-    if not guards:
-        return ()
-    classes = {world.label_class(hep) for hep in world.heps}
-    return tuple(
-        policy for policy in guards if not any(policy.selects(dict(one)) for one in classes)
-    )
+    """The untracked and preDNAT policies that select no host endpoint at all; looked up once."""
+    known = world.facts(Facts.POLICY)
+    key = "idle policies"
+    if key not in known:
+        classes = {world.label_class(hep) for hep in world.heps}
+        known[key] = tuple(
+            policy
+            for policy in world.policies
+            if policy.hook is not Hook.NORMAL
+            and not any(policy.selects(dict(one)) for one in classes)
+        )
+    return cast("tuple[Policy, ...]", known[key])
 
 
 def idle_text(world: World, policies: tuple[Policy, ...]) -> str:

@@ -140,8 +140,12 @@ def _shadowed(judge: Judge, guarding: Guarding, opening: Opening) -> Iterator[In
 def _names(rule: PolicyRule, opening: Opening) -> bool:
     """Whether a rule names the opening's port, rather than covering it among all others."""
     ports = [one for one in rule.rule.destination.ports if not one.name]
-    named = IntervalSet.of(*((one.lo, one.hi) for one in ports))
-    return rule.rule.protocol == opening.protocol and bool(ports) and opening.ports <= named
+    first = opening.ports.ranges[0][0]
+    if rule.rule.protocol != opening.protocol or not any(
+        one.lo <= first <= one.hi for one in ports
+    ):
+        return False  # as nearly all rules of a long chain
+    return opening.ports <= IntervalSet.of(*((one.lo, one.hi) for one in ports))
 
 
 def _later_deny(judge: Judge, guarding: Guarding, *, part: Part, opening: Opening) -> str | None:

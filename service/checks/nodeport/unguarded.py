@@ -6,7 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.checks.nodeport.diagnosis import Diagnosis, diagnose, idle_policies, idle_text
+from service.checks.nodeport.diagnosis import (
+    Diagnosis,
+    diagnose,
+    idle_policies,
+    idle_text,
+    refused_objects,
+)
 from service.checks.nodeport.intent import intents
 from service.checks.nodeport.openings import ranges_text
 from service.checks.settings import Unknown
@@ -23,7 +29,6 @@ if TYPE_CHECKING:
     from service.checks.nodeport.intent import Intent
     from service.checks.nodeport.openings import Opening
     from service.checks.verdict import Json
-    from service.model.meta import Decoded
     from service.net.prefixes import Family
 
 ID = "nodeport-unguarded"
@@ -157,7 +162,7 @@ class _Told:
     def _nowhere(self) -> Verdict:
         """No node is known: every one that there is has no host endpoint, unless Calico makes them."""
         world = self.judge.world
-        refused = [one.ref.name for one in world.snapshot.problems() if _is_refused_endpoint(one)]
+        refused = [one.ref.name for one in refused_objects(world) if one.ref.kind == "HostEndpoint"]
         aside = f" (HostEndpoint {', '.join(refused)} is not in effect)" if refused else ""
         everything = HeaderSpace.everything(self.family)
         is_new = self.question.is_new
@@ -286,7 +291,3 @@ def _nodes_text(nodes: tuple[str, ...]) -> str:
 
 def _sources(space: HeaderSpace) -> list[Json]:
     return [*cidrs(space.family, space.project(Field.SRC))[:_CIDRS_SHOWN]]
-
-
-def _is_refused_endpoint(one: Decoded[object]) -> bool:
-    return one.ref.kind == "HostEndpoint" and not one.in_effect

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from service.admission.strict_json import DEPTH_LIMIT, JsonError, decode
@@ -43,3 +45,43 @@ def test_what_readers_could_understand_differently_is_refused(body, reason):
 
 def test_the_deepest_allowed_nesting_is_read():
     assert len(decode(nested(DEPTH_LIMIT))) == 1
+
+
+def test_brackets_in_strings_are_no_nesting():
+    text = r"\"[{" * DEPTH_LIMIT
+    assert decode(f'[{{"{text}\\\\": "{text}"}}]'.encode()) == [
+        {'"[{' * DEPTH_LIMIT + "\\": '"[{' * DEPTH_LIMIT}
+    ]
+
+
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}")])
+def test_lists_and_objects_nest_alike(start, end):
+    def around(levels: int) -> bytes:
+        return f"{start * levels}[{{}}, []]{end * levels}".encode()
+
+    assert decode(around(DEPTH_LIMIT - 2))
+    with pytest.raises(JsonError, match="levels deep"):
+        decode(around(DEPTH_LIMIT - 1))
+
+
+MEGABYTES = 8 * 10**6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit",
+    [
+        b"0,",
+        b"[],",
+        b"[" * 90 + b"]" * 90 + b",",
+        b'{"a":{"a":{}}},',
+        b'"\\u0041",',
+        b'"a",',
+        b"1e9,",
+    ],
+)
+def test_what_is_made_to_cost_is_decoded_in_linear_time(unit):
+    """8 MB within seconds, also beside other tests: anything worse than linear takes minutes."""
+    started = time.monotonic()
+    assert decode(b"[" + unit * (MEGABYTES // len(unit)) + b"0]")
+    assert time.monotonic() - started < 30

@@ -160,7 +160,7 @@ def test_a_trace_is_compared_by_disposition_and_by_any_one_stage(expected, count
         {"audit": []},
         {"audit": {"finding": []}},
         {"audit": {"findings": {}}},
-        {"audit": {"findings": [{"chek": "x"}]}},
+        {"audit": {"findings": [{"checked": "x"}]}},
         {"flows": [{"flow": {}}]},
         {"flows": [{"flow": FLOW, "fate": "denied"}]},
         {"review": {"allow": False}},

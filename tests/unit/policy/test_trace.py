@@ -224,7 +224,7 @@ def test_a_rule_that_was_looked_at_tells_why_it_did_not_match():
 
 def test_the_answer_has_the_fields_of_the_format_in_every_stage():
     told = answer(world(w1_hep(), allow(80))).to_json()
-    assert ["flow", "disposition", "at_host", "stages", "unknown"] == list(told)
+    assert ["flow", "disposition", "at_host", "stages", "unknown", "defaults"] == list(told)
     assert {
         "node": "w1",
         "hook": "normal",

@@ -4,10 +4,11 @@ import pytest
 
 from service import telemetry
 from service.admission.decide import Decision
+from service.cluster.watch import Watch
 from tests.review_factories import UID, make_review
+from tests.watch_factories import make_watch
 from webhook.app import create_app
 from webhook.judge import Judge
-from webhook.worlds import Worlds
 
 LIMIT = 10_000
 
@@ -26,16 +27,13 @@ def allowing(_world, review):
 
 
 @pytest.fixture
-def worlds(world):
-    made = Worlds([], lambda: world)
-    made.start()
-    made.close()
-    return made
+def watch(world):
+    return make_watch(world)
 
 
 @pytest.fixture
-def client(worlds):
-    return create_app(worlds, Judge(worlds, allowing, "deny"), body_limit_bytes=LIMIT).test_client()
+def client(watch):
+    return create_app(watch, Judge(watch, allowing, "deny"), body_limit_bytes=LIMIT).test_client()
 
 
 def posted(client, body: bytes, **headers):
@@ -134,8 +132,8 @@ def test_each_problem_has_an_instance_of_its_own(client):
     assert client.get("/").json["instance"] != client.get("/").json["instance"]
 
 
-def test_a_defect_of_the_door_is_a_problem_without_a_trace(worlds):
-    broken = create_app(worlds, judge=None, body_limit_bytes=LIMIT).test_client()
+def test_a_defect_of_the_door_is_a_problem_without_a_trace(watch):
+    broken = create_app(watch, judge=None, body_limit_bytes=LIMIT).test_client()
     answer = posted(broken, json.dumps(make_review()).encode())
     assert (answer.status_code, answer.json["type"]) == (500, "/problems/engine-fault")
     assert b"Traceback" not in answer.data
@@ -143,8 +141,8 @@ def test_a_defect_of_the_door_is_a_problem_without_a_trace(worlds):
 
 
 def test_the_door_is_alive_before_it_is_ready(world):
-    worlds = Worlds([], lambda: world)
-    waiting = create_app(worlds, Judge(worlds, allowing, "deny"), body_limit_bytes=LIMIT)
+    watch = Watch([], lambda: world)
+    waiting = create_app(watch, Judge(watch, allowing, "deny"), body_limit_bytes=LIMIT)
     client = waiting.test_client()
     assert (client.get("/livez").status_code, client.get("/readyz").status_code) == (200, 503)
 

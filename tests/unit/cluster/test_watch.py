@@ -1,11 +1,12 @@
+import contextlib
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from service.errors import SourceError
-from webhook.worlds import Worlds, listing
+from service.cluster.watch import Watch, listing
+from service.errors import SourceError, StoreError
 
 WAIT_S = 5.0
 
@@ -35,8 +36,8 @@ def reader(tmp_path, world) -> Reader:
 
 
 @pytest.fixture
-def worlds(tmp_path, reader):
-    made = Worlds([str(tmp_path)], reader, period_s=0.01)
+def watch(tmp_path, reader):
+    made = Watch([str(tmp_path)], reader, period_s=0.01)
     yield made
     made.close()
 
@@ -48,18 +49,18 @@ def wait_until(condition) -> None:
         time.sleep(0.005)
 
 
-def started(worlds: Worlds) -> Worlds:
-    worlds.start()
-    wait_until(lambda: worlds.current.world or worlds.current.failure)
-    return worlds
+def started(watch: Watch) -> Watch:
+    watch.start()
+    wait_until(lambda: watch.current.world or watch.current.failure)
+    return watch
 
 
-def test_the_manifests_are_read_at_the_start(worlds, world):
-    assert started(worlds).current.world is world
+def test_the_manifests_are_read_at_the_start(watch, world):
+    assert started(watch).current.world is world
 
 
-def test_files_that_stay_the_same_are_read_once(worlds, reader):
-    started(worlds)
+def test_files_that_stay_the_same_are_read_once(watch, reader):
+    started(watch)
     time.sleep(0.1)
     assert reader.seen == ["one"]
 
@@ -73,38 +74,53 @@ def test_files_that_stay_the_same_are_read_once(worlds, reader):
     ],
     ids=["changed", "added", "removed"],
 )
-def test_a_change_of_the_files_is_read(worlds, reader, tmp_path, change, content):
-    started(worlds)
+def test_a_change_of_the_files_is_read(watch, reader, tmp_path, change, content):
+    started(watch)
     change(tmp_path)
     wait_until(lambda: reader.seen[-1] == content)
 
 
-def test_a_broken_new_state_keeps_the_last_good_world(worlds, tmp_path, world):
-    started(worlds)
+def test_a_broken_new_state_keeps_the_last_good_world(watch, tmp_path, world):
+    started(watch)
     (tmp_path / "a.yaml").write_text("broken")
-    wait_until(lambda: worlds.current.failure)
-    assert (worlds.current.world, worlds.current.failure) == (world, "broken")
+    wait_until(lambda: watch.current.failure)
+    assert (watch.current.world, watch.current.failure) == (world, "broken")
 
 
-def test_a_mended_state_ends_the_failure(worlds, tmp_path):
+def test_a_mended_state_ends_the_failure(watch, tmp_path):
     (tmp_path / "a.yaml").write_text("broken")
-    started(worlds)
+    started(watch)
     (tmp_path / "a.yaml").write_text("mended")
-    wait_until(lambda: not worlds.current.failure)
-    assert worlds.current.world is not None
+    wait_until(lambda: not watch.current.failure)
+    assert watch.current.world is not None
 
 
-def test_a_defect_of_the_reader_does_not_end_the_watch(worlds, reader, tmp_path):
+def test_a_defect_of_the_reader_does_not_end_the_watch(watch, reader, tmp_path):
     (tmp_path / "a.yaml").write_text("defect")
-    started(worlds)
-    assert worlds.current.failure == "a defect of Nodeward: ZeroDivisionError"
+    started(watch)
+    assert watch.current.failure == "a defect of Nodeward: ZeroDivisionError"
     (tmp_path / "a.yaml").write_text("mended")
-    wait_until(lambda: worlds.current.world)
+    wait_until(lambda: watch.current.world)
 
 
-def test_closing_ends_the_thread(worlds):
-    started(worlds).close()
-    assert "worlds" not in {thread.name for thread in threading.enumerate()}
+def test_what_failed_for_another_reason_than_the_files_is_tried_again(tmp_path, world):
+    outcomes = iter([StoreError("locked"), world])
+
+    def read():
+        outcome = next(outcomes)
+        if isinstance(outcome, StoreError):
+            raise outcome
+        return outcome
+
+    watch = Watch([str(tmp_path)], read, period_s=0.01, retry_s=0.02)
+    with contextlib.closing(started(watch)):
+        wait_until(lambda: watch.current.world)
+    assert watch.current.failure == ""
+
+
+def test_closing_ends_the_thread(watch):
+    started(watch).close()
+    assert "watch" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_listing_tells_a_new_mode(tmp_path):

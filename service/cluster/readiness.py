@@ -1,18 +1,18 @@
-"""Whether reviews can be judged; pure: a reading and the present moment in, the probe's body out."""
+"""Whether a door can answer; pure: a reading and the present moment in, the probe's body out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 if TYPE_CHECKING:
-    from webhook.worlds import Reading
+    from service.cluster.watch import Reading
 
 
 class Readiness(TypedDict):
     """The body of ``/readyz``.
 
-    ``loading``: the manifests were not read yet. ``degraded``: they are broken now and reviews are
-    judged in the world that was good last. ``age_s`` is the age of that world, null without one.
+    ``loading``: the manifests were not read yet. ``degraded``: the newest state of them could not be
+    used, and answers come from the world that was good last. ``age_s`` is the age of that world, null without one.
     """
 
     status: Literal["ready", "degraded", "loading", "unreadable"]

@@ -1,10 +1,11 @@
-"""The world that reviews are judged in: manifests, read again whenever their files change.
+"""The world that a door serves: manifests, read again whenever their files change.
 
 The files are the truth: an object that was admitted is not remembered until it stands in them.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from service.cluster.manifests import load_paths
 from service.errors import AuditorError, SourceError
-from service.policy.world import World
 from service.telemetry import Outcome, count_reload, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from service.cluster.manifests import Loaded
+    from service.policy.world import World
 
 Listing: TypeAlias = tuple[tuple[str, int, int, int, int], ...]
 
@@ -25,6 +28,9 @@ PERIOD_S: Final = 0.5
 """Pause between two looks at the files. A change is in effect at most three pauses after its end."""
 
 _JOIN_S: Final = 5.0
+_RETRY_S: Final = 30.0
+_RETRY_SHARE: Final = 20
+"""After a failure, at most one part in so many of a processor's time goes into trying again."""
 _LOG = logger(__name__)
 
 
@@ -42,23 +48,34 @@ class Reading:
     failure: str = ""
 
 
-class Worlds:
+class Watch:
     """Keeps the newest usable world. One thread reads; any thread may ask for `current`.
 
     A new state of the files is read once it has been the same in two looks, so that a file that is
-    just being written is not taken for a short one. What cannot be used leaves the world in place.
+    just being written is not taken for a short one. What cannot be used leaves the world in place,
+    and is tried again now and then: what it failed by may not have been the files.
     """
 
     def __init__(
-        self, paths: Sequence[str], read: Callable[[], World], *, period_s: float = PERIOD_S
+        self,
+        paths: Sequence[str],
+        read: Callable[[], World],
+        *,
+        period_s: float = PERIOD_S,
+        retry_s: float = _RETRY_S,
     ) -> None:
-        """*read* makes a world of what stands at *paths* now, or raises AuditorError."""
+        """*read* makes a world of what stands at *paths* now, or raises AuditorError.
+
+        What the first request in a world should not wait for, *read* works out.
+        """
         self._paths = tuple(paths)
         self._read = read
         self._period_s = period_s
+        self._retry_s = retry_s
+        self._retry_at = math.inf
         self._current = Reading()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="worlds", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     @property
     def current(self) -> Reading:
@@ -79,24 +96,28 @@ class Worlds:
         self._reread()
         while not self._stop.wait(self._period_s):
             previous, seen = seen, listing(self._paths)
-            if seen == previous != known:
+            if seen == previous and (seen != known or time.monotonic() >= self._retry_at):
                 known = seen
                 self._reread()
 
     def _reread(self) -> None:
+        started = time.monotonic()
         try:
             world = self._read()
         except AuditorError as error:
-            self._keep(str(error))
+            self._keep(str(error), started)
         except Exception as error:  # noqa: BLE001  # the root of a thread: the watch goes on
             _LOG.exception("manifests_reading_failed")
-            self._keep(f"a defect of Nodeward: {type(error).__name__}")
+            self._keep(f"a defect of Nodeward: {type(error).__name__}", started)
         else:
             self._current = Reading(world, time.monotonic())
+            self._retry_at = math.inf
             count_reload(Outcome.OK)
             _LOG.info("manifests_read", digest=world.snapshot.digest)
 
-    def _keep(self, failure: str) -> None:
+    def _keep(self, failure: str, started: float) -> None:
+        now = time.monotonic()
+        self._retry_at = now + max(self._retry_s, _RETRY_SHARE * (now - started))
         self._current = replace(self._current, failure=failure)
         count_reload(Outcome.FAILED)
         _LOG.warning(
@@ -104,8 +125,8 @@ class Worlds:
         )
 
 
-def read_world(paths: Sequence[str]) -> World:
-    """The world of the manifests at *paths*; its revision is their digest.
+def read_whole(paths: Sequence[str]) -> Loaded:
+    """What the manifests at *paths* hold; the snapshot's revision is its digest.
 
     A document that cannot be read may be the policy that guards a port, so that one of them is
     enough to refuse the lot.
@@ -116,7 +137,7 @@ def read_world(paths: Sequence[str]) -> World:
     if loaded.errors:
         more = f" (and {len(loaded.errors) - 1} more errors)" if len(loaded.errors) > 1 else ""
         raise SourceError(f"{loaded.errors[0]}{more}")
-    return World.of(replace(loaded.snapshot, revision=loaded.snapshot.digest))
+    return replace(loaded, snapshot=replace(loaded.snapshot, revision=loaded.snapshot.digest))
 
 
 def listing(paths: Sequence[str]) -> Listing:

@@ -1,4 +1,4 @@
-"""A world of nothing, and the door over it without gunicorn."""
+"""A world of nothing, for what is about doors and watches."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-from webhook.readiness import is_ready, readiness
-from webhook.worlds import Reading
+from service.cluster.readiness import is_ready, readiness
+from service.cluster.watch import Reading
 
 
 def test_before_the_first_reading_the_door_is_loading():

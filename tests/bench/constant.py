@@ -1,0 +1,34 @@
+"""The yardstick of the door: a handler that reads the same bodies and answers a constant.
+
+Under the same gunicorn configuration, worker and TLS as the admission door.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from service.serving import process
+from webhook.server import Options, _ssl_context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_ANSWER = (
+    b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"allowed":true}}'
+)
+_HEADERS = [("Content-Type", "application/json"), ("Content-Length", str(len(_ANSWER)))]
+
+
+def app(environ: dict[str, object], start: Callable[..., object]) -> Iterable[bytes]:
+    """A WSGI application that reads the body and looks at nothing."""
+    environ["wsgi.input"].read()
+    start("200 OK", _HEADERS)
+    return [_ANSWER]
+
+
+if __name__ == "__main__":
+    bind, certificate, key = sys.argv[1:]
+    options = Options(bind=bind, certfile=certificate, keyfile=key, workers=1, threads=8)
+    process.run({**asdict(options), "ssl_context": _ssl_context}, lambda: app)

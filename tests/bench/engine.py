@@ -1,0 +1,85 @@
+"""Decoding, audit and single reviews, without any door."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.admission.decide import decide
+from service.admission.review import read_review
+from service.checks.run import audit
+from service.checks.settings import CheckSettings
+from service.errors import SourceLocation
+from service.model.decode import decode_object
+from service.model.snapshot import Snapshot
+from service.policy.world import World
+from tests.bench.cluster import Size, objects
+from tests.bench.measure import Figure, compared, medians, timed
+from tests.bench.reviews import bodies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SETTINGS = CheckSettings()
+_RUNS = 15
+_FEW, _MANY = 100, 10_000
+
+
+def loaded(size: Size) -> World:
+    """The world of a cluster, nothing computed yet."""
+    where = SourceLocation("bench.json")
+    return World(Snapshot.of(decode_object(one, where) for one in objects(size)))
+
+
+def reading(label: str, size: Size) -> Iterator[Figure]:
+    """Parsing, decoding and auditing one cluster."""
+    text = json.dumps(list(objects(size)))
+    parse_s, raws = timed(lambda: json.loads(text))
+    parsing = Figure(f"parse JSON, {label}", parse_s * 1000, "ms")
+    where = SourceLocation("bench.json")
+    decode_s, snapshot = timed(lambda: Snapshot.of(decode_object(one, where) for one in raws))
+    audit_s, _ = timed(lambda: list(audit(World(snapshot), _SETTINGS)))
+    yield parsing
+    yield compared(f"decode, {label}", decode_s * 1000, "ms", to=parsing)
+    yield compared(f"audit, {label}", audit_s * 1000, "ms", to=parsing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Review:
+    """One review in one world."""
+
+    world: World
+    body: bytes
+
+    def __call__(self) -> object:
+        return decide(self.world, read_review(self.body), _SETTINGS)
+
+
+def scaling(base: Size) -> Iterator[Figure]:
+    """Each review at few policies and at many, everything else being equal."""
+    few, many = (
+        loaded(Size(base.nodes, base.host_endpoints, policies, base.services))
+        for policies in (_FEW, _MANY)
+    )
+    for name, body in bodies().items():
+        works = {"few": _Review(few, body), "many": _Review(many, body)}
+        for work in works.values():
+            work()  # the first review of a world pays for what all later ones share
+        found = medians(works, _RUNS)
+        small = Figure(f"{name}, {_FEW} policies", found["few"] * 1000, "ms")
+        yield small
+        yield compared(f"{name}, {_MANY:,} policies", found["many"] * 1000, "ms", to=small)
+
+
+def reviewing(small: Size, big: Size) -> Iterator[Figure]:
+    """Each review in a small cluster and in a big one."""
+    few, many = loaded(small), loaded(big)
+    for name, body in bodies().items():
+        works = {"few": _Review(few, body), "many": _Review(many, body)}
+        for work in works.values():
+            work()
+        found = medians(works, _RUNS)
+        base = Figure(f"{name}, {small}", found["few"] * 1000, "ms")
+        yield base
+        yield compared(f"{name}, {big}", found["many"] * 1000, "ms", to=base)

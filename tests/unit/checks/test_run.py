@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from service.checks.contract import Transition
+from service.checks.run import audit, checks, review
+from service.checks.settings import CheckSettings
+from service.policy.world import World
+from tests.factories import make_change, make_namespace, make_node, make_service, make_snapshot
+
+SETTINGS = CheckSettings()
+NODE = make_node("w1", internal="10.0.0.11")
+
+
+def test_every_check_is_found_by_its_id():
+    assert ["apiserver-lockout", "nodeport-unguarded", "object-ignored"] == [
+        check.id for check in checks()
+    ]
+
+
+def test_an_audit_asks_the_checks_that_were_chosen():
+    world = World(make_snapshot(NODE, make_service("b"), make_service("a")))
+    assert [0, 2] == [
+        len(list(audit(world, SETTINGS, only={name})))
+        for name in ("object-ignored", "nodeport-unguarded")
+    ]
+
+
+def test_verdicts_go_by_subject():
+    world = World(make_snapshot(NODE, make_service("b"), make_service("a")))
+    assert ["a", "b"] == [one.subject.name for one in audit(world, SETTINGS)]
+
+
+def reviewed(after):
+    world = World(make_snapshot(NODE))
+    change = make_change(None, after)
+    return list(review(Transition(world, world.with_change(change), change), SETTINGS))
+
+
+def test_a_review_asks_every_check_that_judges_the_kind():
+    assert {"nodeport-unguarded"} == {one.check for one in reviewed(make_service())}
+
+
+def test_a_kind_that_no_check_judges_is_not_reviewed():
+    assert [] == reviewed(make_namespace("new"))
