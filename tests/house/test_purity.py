@@ -13,6 +13,7 @@ ALLOWED = {
     "abc",
     "bisect",
     "collections",
+    "contextlib",
     "dataclasses",
     "difflib",
     "enum",
