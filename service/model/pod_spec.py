@@ -197,7 +197,7 @@ def _port_readers(container: Reader) -> list[Reader]:
 
 
 def _read_port(document: Document, reader: Reader) -> ContainerPort:
-    number = _read_number(document, reader, "containerPort")
+    number = _read_number(document, reader, "containerPort", lowest=1)
     if not number and not reader.has("containerPort"):
         message = f"a port of a container needs a containerPort: 1 to {MAX_PORT}"
         document.problem(Layer.SCHEMA, message, at=reader.at("containerPort"))
@@ -205,18 +205,18 @@ def _read_port(document: Document, reader: Reader) -> ContainerPort:
         name=reader.string("name"),
         protocol=read_transport(document, reader, "protocol"),
         port=number,
-        host_port=_read_number(document, reader, "hostPort"),
+        host_port=_read_number(document, reader, "hostPort", lowest=0),
         host_ip=_read_host_ip(document, reader),
     )
 
 
-def _read_number(document: Document, reader: Reader, key: str) -> int:
+def _read_number(document: Document, reader: Reader, key: str, *, lowest: int) -> int:
     """The number of a port, 0 where absent."""
     number = reader.integer(key)
-    if not number and (number is None or key == "hostPort"):
+    if number is None:
         return 0
-    if not 1 <= number <= MAX_PORT:
-        message = f"{number} is no port: 1 to {MAX_PORT}"
+    if not lowest <= number <= MAX_PORT:
+        message = f"{number} is no port: {lowest} to {MAX_PORT}"
         document.problem(Layer.SCHEMA, message, at=reader.at(key))
         return 0
     return number

@@ -69,6 +69,12 @@ def test_a_host_port_is_of_all_addresses_unless_told():
     ) == make_pod(ports=ports).ports
 
 
+def test_the_host_port_0_is_none():
+    assert (ContainerPort("", 6, 80),) == make_pod(
+        ports=[{"containerPort": 80, "hostPort": 0}]
+    ).ports
+
+
 def test_the_single_address_counts_where_there_is_no_list():
     assert (V4,) == pod(status={"podIP": "10.244.1.10", "podIPs": []}).obj.ips
 
