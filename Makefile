@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes 
 
 .PHONY: help
 help: ## show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): $(LOCKS) pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Nodeward needs Python 3.11 to 3.13; name one with PYTHON=")'
@@ -31,6 +31,10 @@ run: $(STAMP) ## start both doors on loopback with the demo cluster
 .PHONY: test
 test: $(STAMP) ## run every suite; a suite that could not run fails it
 	$(BIN)/pytest -n 2 --no-skips
+
+.PHONY: conformance
+conformance: $(STAMP) ## compare traces with the measured worlds in DATA, an archive or a folder
+	$(BIN)/python -m tests.conformance.measured $(or $(DATA),tests/conformance/felix.tar.xz)
 
 .PHONY: coverage
 coverage: $(STAMP) ## run every suite and report branch coverage

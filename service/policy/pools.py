@@ -65,11 +65,6 @@ class Pools:
         self._nodes = world.nodes
         self._pools = tuple(world.snapshot.all(IPPool).values())
 
-    @property
-    def known(self) -> bool:
-        """Whether there is any: without, nobody knows how packets travel between nodes."""
-        return bool(self._pools)
-
     def encapsulation(self, sender: str, receiver: str, pod: Address) -> Encapsulation | None:
         """How *sender* wraps packets for a pod on *receiver*; None for not at all."""
         for pool in self._pools:

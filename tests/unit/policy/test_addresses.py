@@ -13,7 +13,10 @@ from tests.factories import (
     make_namespace,
     make_network_set,
     make_node,
+    make_pod,
+    make_service_account,
     make_snapshot,
+    make_workload,
 )
 
 HOSTS_ONLY = " && !has(projectcalico.org/namespace)"
@@ -98,6 +101,51 @@ def test_pods_may_have_a_named_port_where_the_selector_leaves_them(selector, exp
 
 def test_any_pod_may_have_a_named_port_where_no_selector_stands():
     assert book(HEP).unknown_pods("web", None, Family.V4)
+
+
+POD = make_pod(
+    labels={"app": "web"}, ips="10.244.1.10", ports=[{"name": "web", "containerPort": 8080}]
+)
+BESIDE = (make_namespace(), make_service_account())
+
+
+def test_pods_make_a_selector_exact():
+    found = selected("app == 'web'", POD, *BESIDE)
+    assert (["10.244.1.10/32"], ()) == (cidrs(Family.V4, found.must), found.unknown)
+    assert found.must == found.may
+
+
+def test_pods_whose_labels_are_not_known_may_be_selected():
+    found = selected("pcns.env == 'x'", POD)
+    assert ([], ["10.244.1.10/32"]) == (
+        cidrs(Family.V4, found.must),
+        cidrs(Family.V4, found.may),
+    )
+
+
+def test_a_template_without_a_pod_leaves_selectors_of_its_labels_open():
+    waiting = make_workload(labels={"app": "db"})
+    where = (POD, *BESIDE, waiting)
+    assert [True, False] == [
+        bool(selected(f"app == '{app}'", *where).unknown) for app in ("db", "web")
+    ]
+
+
+def test_named_ports_are_those_of_pods_too():
+    found = book(POD, *BESIDE)
+    [triple] = found.named_ports("web", parse("app == 'web'")).surely
+    assert (parse_ip("10.244.1.10"), 8080) == (triple.address, triple.port)
+    assert not found.unknown_pods("web", None, Family.V4)
+
+
+def test_a_named_port_of_a_pod_whose_labels_are_not_known_is_perhaps_meant():
+    found = book(POD).named_ports("web", parse("pcns.env == 'x'"))
+    assert (0, 1) == (len(found.surely), len(found.perhaps))
+
+
+def test_with_the_pods_a_service_without_slices_has_no_endpoints():
+    gone = ServiceMatch("gone", "default")
+    assert [None, ()] == [book(SLICE).service(gone), book(SLICE, POD).service(gone)]
 
 
 SLICE = make_endpoint_slice(addresses=["10.0.0.10"])
