@@ -66,7 +66,7 @@ DERIVED: Mapping[str, Kinds] = {
     "automatic": PLACED,
     "_endpoints": PLACED,
     "node_names": PLACED,
-    "matcher": ADDRESSED,
+    "matcher": (*ADDRESSED, FelixConfiguration),
     "workloads": LABELLED,
     "_tiers": (Tier,),
     "policies": (Tier, *POLICIES),
@@ -80,6 +80,6 @@ DERIVED: Mapping[str, Kinds] = {
     "_resolved": (Tier, *POLICIES),
     # Chains are keyed by their content, and partitions by chains: only addresses come from elsewhere.
     "_chains": (),
-    "_partitions": ADDRESSED,
+    "_partitions": (*ADDRESSED, FelixConfiguration),
 }
 """What each cached value of a world is computed from, so that an overlay keeps what its change does not touch."""

@@ -49,6 +49,7 @@ class FelixView:
     nat_outgoing_exclusions: str = "IPPoolsOnly"
     workloads_may_send_vxlan: bool = False
     workloads_may_send_ipip: bool = False
+    workloads_may_spoof: bool = False
     external_nodes: tuple[Prefix, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -92,6 +93,7 @@ def felix_view(
         ),
         workloads_may_send_vxlan=values.get("allow_vxlan_packets_from_workloads") is True,
         workloads_may_send_ipip=values.get("allow_ipip_packets_from_workloads") is True,
+        workloads_may_spoof=str(values.get("workload_source_spoofing")).capitalize() == "Any",
         external_nodes=_prefixes(values.get("external_nodes")),
         doubts=tuple(doubts),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.policy.cause import Reason
+from service.policy.entries import LOOPBACK
 from service.policy.flow_query import CLIENT_PORTS
 from service.policy.stages import Passage, Stage, Verdict
 
@@ -61,7 +62,7 @@ class Rewrites:
         source = out.sources
         if not source:
             return walk
-        if self._topology.is_local(out.node, (self._family, source.ranges[0][0])):
+        if out.interface == LOOPBACK:
             known = self._topology.address(out.node, self._family)
             source = source if known is None else source | IntervalSet.single(known[1])
         felix = self._world.felix(out.node)

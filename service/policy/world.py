@@ -15,13 +15,14 @@ from service.model.kinds.node import Node
 from service.model.kinds.pod import Pod
 from service.model.kinds.tier import Tier
 from service.policy.addresses import AddressBook, Pods
-from service.policy.cause import Direction, Hook
+from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import WILDCARD, NodeEndpoints, automatic_endpoints, node_endpoints
 from service.policy.facts import DERIVED, READ, Facts
 from service.policy.felix import DEFAULT_VIEW, FelixView, felix_view
 from service.policy.hooks import Chain, TierPolicies, evaluate, in_tiers, no_endpoint
 from service.policy.match import Matcher
 from service.policy.order import policy_key, tier_view
+from service.policy.partition import whole
 from service.policy.policies import POLICIES, doubtful, policies, policy_at, staged_prednat
 from service.policy.workloads import inherited_labels, pod_templates, workload_endpoints
 
@@ -195,7 +196,8 @@ class World:
     @cached_property
     def matcher(self) -> Matcher:
         """The packet sets of rules, over the labelled addresses of this snapshot."""
-        pods = Pods(tuple(self.workloads.values()), tuple(pod_templates(self.snapshot)))
+        kept = tuple(one for one in self.workloads.values() if not self._discards(one))
+        pods = Pods(kept, tuple(pod_templates(self.snapshot)))
         heps = ((hep, self.labels(hep)) for hep in self.heps)
         return Matcher(AddressBook(self.snapshot, heps, pods=pods if self.knows_pods else None))
 
@@ -373,8 +375,16 @@ class World:
         self, pod: WorkloadEndpoint, live: Bounds, direction: Direction
     ) -> Partition:
         """The fate of *live* packets at a pod's own hook, memoised as `evaluate`."""
+        if self._discards(pod):
+            note = "Calico discards the endpoint: Felix lets no pod send from other addresses"
+            cause = Cause(Reason.DEFAULT_ACTION, Hook.WORKLOAD, direction, note=note)
+            return whole(live, Decision.DENY, cause)
         # A pod's namespace exists, be it an object here or not.
         return self._fate(self.workload_chain(pod, direction), live, (pod.pod.namespace,))
+
+    def _discards(self, pod: WorkloadEndpoint) -> bool:
+        """Source: felix/calc/validation_filter.go, by ``workloadSourceSpoofing``."""
+        return pod.asks_for_sources and not self.felix(pod.node).workloads_may_spoof
 
     def _fate(self, chain: Chain, live: Bounds, namespaces: Container[str]) -> Partition:
         key = (id(chain), live)

@@ -230,3 +230,14 @@ def test_labels_that_are_not_known_leave_a_pods_policy_open():
     found = answer(policy, stray, sender=pod("one"), to={"pod": "gone/stray"})
     assert "unknown" == found.disposition
     assert "hangs on labels not known" in found.unknown[0]
+
+
+def test_a_pod_that_asks_for_other_sources_is_cut_off_unless_felix_lets_it():
+    annotations = {"cni.projectcalico.org/allowedSourcePrefixes": '["10.9.0.0/16"]'}
+    spoofer = make_pod("spoofer", ips="10.244.1.12", node="w1", annotations=annotations)
+    lets = make_felix_configuration(workloadSourceSpoofing="Any")
+    assert ["denied", "denied", "allowed"] == [
+        fate(spoofer, sender=pod("spoofer"), to=pod("two")),
+        fate(spoofer, sender=pod("one"), to=pod("spoofer")),
+        fate(spoofer, lets, sender=pod("spoofer"), to=pod("two")),
+    ]
