@@ -233,3 +233,18 @@ def test_a_review_of_a_policy_leaves_health_check_ports_to_the_audit():
         healthCheckNodePort=32100,
     )
     assert [] == reviewed([NODE, HEP, service, rules(DENY)], rules(DENY), None)
+
+
+@pytest.mark.parametrize("count", [20, 21, 25])
+def test_a_change_that_exposes_many_ports_tells_twenty_singly_and_the_rest_together(count):
+    ports = (
+        make_service(
+            f"web-{number:02}",
+            ipFamilies=["IPv4"],
+            ports=[{"port": 80, "nodePort": 30100 + number}],
+        )
+        for number in range(count)
+    )
+    found = reviewed([NODE, HEP, *ports, rules(DENY)], rules(DENY), None)
+    together = ["others-exposed"] if count > 20 else []
+    assert ["selects-nothing"] * 20 + together == sorted((one for one, _ in found), reverse=True)
