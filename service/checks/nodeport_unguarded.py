@@ -15,7 +15,7 @@ from service.checks.contract import Check, Transition
 from service.checks.nodeport.guard import Judge, Served
 from service.checks.nodeport.openings import Opening, all_openings, openings
 from service.checks.nodeport.remedy import remedies
-from service.checks.nodeport.unguarded import Exposed, Question, verdicts
+from service.checks.nodeport.unguarded import Exposed, Question, others, verdicts
 from service.checks.verdict import Severity
 from service.model.kinds.k8s_service import Service
 from service.model.snapshot import Operation
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 _OLD_FAULTS_TOLD = 10
 """How many Services with an old fault one review tells of; the audit tells of all."""
-_WHOLLY_TOLD = 100
-"""For how many node ports one review looks at every kind of nodes; of the rest it shows one."""
+_SINGLY_TOLD = 20
+"""Of how many node ports that a change exposes one review tells singly; the rest it names together."""
 
 
 def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
@@ -126,11 +126,13 @@ def _review_guards(old: Judge, new: Judge) -> Iterator[Verdict]:
         ]
         fresh = Bounds.union_all(family, (one.fresh for one in ways)).may
         harm = Bounds.union_all(family, (one.guarding.harm for one in ways)).may
+        worse = tuple(asked.meeting(fresh))
         old_faults = islice(asked.meeting(harm - fresh), _OLD_FAULTS_TOLD)
-        for told, question in enumerate((*asked.meeting(fresh), *old_faults)):
+        for question in (*worse[:_SINGLY_TOLD], *old_faults):
             cut = (one.within(question.packets) for one in ways)
-            harmed = (one for one in cut if one.guarding.harm.may)
-            yield from verdicts(new, question, islice(harmed, None if told < _WHOLLY_TOLD else 1))
+            yield from verdicts(new, question, (one for one in cut if one.guarding.harm.may))
+        if worse[_SINGLY_TOLD:]:
+            yield others(new, worse[_SINGLY_TOLD:], ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,7 @@ CHECK = Check(
         "unknown": "The facts do not suffice to tell.",
         "allowed-from-everywhere": "A rule lets every source through on purpose.",
         "source-not-permitted": "Rules let through sources that sources.permitted does not name.",
+        "others-exposed": "One change exposes more node ports than are told one by one.",
         "behind-proxy": "A rule lets a balancer through that hides its clients.",
     },
     audit=audit,

@@ -35,7 +35,7 @@ and the client of the HTTPS rows is a Python process on the same machine.
 
 In every cluster each node has one host endpoint in one of ten zones, one policy in five is for hosts
 (half of those preDNAT), and every node port is guarded. "Delete guard" is the change that exposes all
-node ports at once: it is told for each of them.
+node ports at once: twenty are told one by one, the rest together.
 
 | what | value | unit | ratio | to |
 |---|---:|---|---:|---|

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ROUNDS = 5
-_ROUND_S = 1.5
+_ROUND_S = 1.0
 _MOST_REQUESTS = 5_000
 _START_S = 120.0
 _HEADERS = {"Content-Type": "application/json"}
-_REVIEWS = ("create Service", "create pod policy", "create host policy")
+_REVIEWS = ("create Service", "create host policy")
 _CONNECTIONS = (1, 8)
 
 

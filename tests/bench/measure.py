@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
+_FEWEST_RUNS = 3
+_LONGEST_S = 10.0
+"""After so long no further run is begun, once there are a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,10 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
 def medians(works: Mapping[str, Callable[[], object]], runs: int) -> dict[str, float]:
     """The median seconds of each of *works*, which are run in turn: a busy moment hits all alike."""
     samples: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(runs):
+    end = time.perf_counter() + _LONGEST_S
+    for run in range(runs):
+        if run >= _FEWEST_RUNS and time.perf_counter() > end:
+            break
         for name, work in works.items():
             samples[name].append(timed(work)[0])
     return {name: statistics.median(values) for name, values in samples.items()}

@@ -80,6 +80,31 @@ def verdicts(judge: Judge, question: Question, found: Iterable[Exposed]) -> Iter
         yield told.guarded()
 
 
+def others(judge: Judge, questions: tuple[Question, ...], ways: Iterable[Exposed]) -> Verdict:
+    """One verdict for *questions* that one change answers ill, all of which it names."""
+    family = questions[0].family
+    worst = next(one for one in ways if any(one.fresh.may & q.packets.may for q in questions))
+    asked = Bounds.union_all(family, (one.packets for one in questions))
+    harm = worst.fresh & asked
+    names = [f"{one.opening.service.meta.ref} {one.opening.label}" for one in questions]
+    sure = bool(harm.must) or judge.settings.unknown is Unknown.DENY
+    return Verdict(
+        check=ID,
+        subject=questions[0].opening.service.meta.ref,
+        result=Result.FAIL if sure else Result.WARN,
+        severity=Severity.HIGH if sure else Severity.MEDIUM,
+        reason="others-exposed",
+        message=f"{len(names)} more node ports (IPv{family}) are not guarded on {_nodes_text(worst.nodes)} "
+        f"by the same change: {_some(names)}",
+        advice="Keep the guard, or replace it in the same change.",
+        key=("others", f"IPv{family}"),
+        witness=outside_packet(harm.must or harm.may, worst.guarding.entry),
+        unknown=() if harm.must else worst.guarding.partition.unknown(),
+        details={"nodes": list(worst.nodes), "ports": [*names]},
+        space=harm,
+    )
+
+
 class _Told:
     """One opening in one family, being told."""
 
@@ -281,6 +306,11 @@ class _Told:
 
 def _names(exposed: Iterable[Exposed]) -> tuple[str, ...]:
     return tuple(sorted({node for one in exposed for node in one.nodes}))
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NODES_SHOWN
+    return ", ".join(names[:_NODES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _nodes_text(nodes: tuple[str, ...]) -> str:

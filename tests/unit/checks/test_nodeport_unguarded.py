@@ -213,3 +213,38 @@ def test_nodes_that_a_change_tells_apart_by_addresses_are_compared_one_by_one():
     narrow = rules({**DENY, "destination": {"nets": ["10.0.0.11/32"]}})
     found = reviewed([NODE, HEP, other, hep, WEB, rules(DENY)], rules(DENY), narrow)
     assert [("no-trailing-deny", "fail")] == found
+
+
+def test_an_allow_of_everyone_before_a_deny_of_some_hides_it():
+    everyone = {**TCP_RANGE, "action": "Allow"}
+    some = {**DENY, "source": {"nets": ["198.51.100.0/24"]}}
+    assert [("shadowed-by-order", "warn"), ("guarded", "pass")] == audited(
+        WEB, NODE, HEP, rules(everyone, some)
+    )
+
+
+def test_a_review_of_a_policy_leaves_health_check_ports_to_the_audit():
+    service = make_service(
+        "web",
+        ports=[],
+        ipFamilies=["IPv4"],
+        type="LoadBalancer",
+        externalTrafficPolicy="Local",
+        healthCheckNodePort=32100,
+    )
+    assert [] == reviewed([NODE, HEP, service, rules(DENY)], rules(DENY), None)
+
+
+@pytest.mark.parametrize("count", [20, 21, 25])
+def test_a_change_that_exposes_many_ports_tells_twenty_singly_and_the_rest_together(count):
+    ports = (
+        make_service(
+            f"web-{number:02}",
+            ipFamilies=["IPv4"],
+            ports=[{"port": 80, "nodePort": 30100 + number}],
+        )
+        for number in range(count)
+    )
+    found = reviewed([NODE, HEP, *ports, rules(DENY)], rules(DENY), None)
+    together = ["others-exposed"] if count > 20 else []
+    assert ["selects-nothing"] * 20 + together == sorted((one for one, _ in found), reverse=True)

@@ -55,6 +55,10 @@ WILDCARD = make_hep("w", interfaceName="*")
             [NODE, LISTED, OTHER],
             [("eth0", "a", "", "10.0.0.11/32", False), ("eth1", "b", "", "rest", False)],
         ),
+        (
+            [NODE, LISTED, make_hep("b", interfaceName="eth1", expectedIPs=["fd00::1"])],
+            [("eth0", "a", "", "10.0.0.11/32", False)],
+        ),
         ([UNLISTED], [("eth0", "a", "", "rest", False)]),
         ([make_node()], []),
     ],
