@@ -258,13 +258,15 @@ class Walk:
         if self.ended:
             return self
 
-        def changed(one: HeaderSpace) -> HeaderSpace:
-            return one.forget(*names) & fields
+        def changed(packets: Bounds) -> Bounds:
+            may = packets.may.forget(*names) & fields if packets.may else packets.may
+            must = may if packets.is_exact else packets.must.forget(*names) & fields
+            return Bounds(must, may)
 
         return replace(
             self,
-            open=Bounds(changed(self.open.must), changed(self.open.may)),
-            accepted=Bounds(changed(self.accepted.must), changed(self.accepted.may)),
+            open=changed(self.open),
+            accepted=changed(self.accepted),
             varies=_unique(*self.varies, *((varies,) if varies else ())),
         )
 
