@@ -128,7 +128,7 @@ def namespaced_policy(policy: NetworkPolicy) -> Policy:
         kind=policy.meta.ref.kind,
         tier=policy.tier or "default",
         order=policy.order,
-        applies_to=_both(accounts, selector),
+        applies_to=selector if accounts is None else and_(selector, accounts),
         directions=frozenset(Direction(name.lower()) for name in policy.types),
         ingress=_rules(policy.ingress, namespace),
         egress=_rules(policy.egress, namespace),

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from service.policy.cause import Direction, Hook
-from service.policy.convert import global_policy
-from tests.factories import make_gnp, make_prednat
+from service.policy.convert import global_policy, namespaced_policy
+from tests.factories import make_gnp, make_network_policy, make_prednat
 
 
 def converted(**spec):
@@ -155,3 +155,38 @@ def test_a_namespace_selector_of_a_rule_that_does_not_parse_is_none():
 
 def test_a_prednat_policy_has_no_egress():
     assert () == global_policy(make_prednat()).rules(Direction.EGRESS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, 'projectcalico.org/namespace == "a"'),
+        ({"selector": "has(b)"}, '(has(b) && projectcalico.org/namespace == "a")'),
+        (
+            {"serviceAccountSelector": "c == 'd'"},
+            '(projectcalico.org/namespace == "a" && pcsa.c == "d")',
+        ),
+    ],
+)
+def test_a_namespaced_policy_selects_in_its_namespace_alone(spec, expected):
+    policy = namespaced_policy(make_network_policy(namespace="a", **spec))
+    assert expected == policy.applies_to.canonical()
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"nets": ["10.0.0.0/8"]}, None),
+        ({"selector": "has(b)"}, '(projectcalico.org/namespace == "a" && has(b))'),
+        (
+            {"selector": "has(b)", "namespaceSelector": "global()"},
+            "(!has(projectcalico.org/namespace) && has(b))",
+        ),
+    ],
+)
+def test_a_selector_in_a_namespaced_rule_means_its_namespace_unless_it_names_others(
+    source, expected
+):
+    written = make_network_policy(namespace="a", ingress=[{"action": "Allow", "source": source}])
+    positive = namespaced_policy(written).ingress[0].source.positive
+    assert expected == (positive and positive.canonical())
