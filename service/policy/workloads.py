@@ -179,11 +179,11 @@ def pod_templates(snapshot: Snapshot) -> Iterator[PodTemplate]:
     One that another makes, such as the ReplicaSet of a Deployment, is told by its maker.
     """
     labels = Labels(snapshot)
-    live: dict[str, list[set[tuple[str, str]]]] = {}
+    live: dict[str, set[frozenset[tuple[str, str]]]] = {}
     for ref, pod in snapshot.all(Pod).items():
-        live.setdefault(ref.namespace, []).append(set(pod.meta.labels.items()))
+        live.setdefault(ref.namespace, set()).add(frozenset(pod.meta.labels.items()))
     for ref, one in snapshot.all(Workload).items():
-        wanted = set(one.labels.items())
+        wanted = frozenset(one.labels.items())
         if (
             one.host_network
             or one.owner
