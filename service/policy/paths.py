@@ -14,7 +14,6 @@ from service.net.intervals import IntervalSet
 from service.net.prefixes import Family, addresses_in, format_ip
 from service.policy.cause import Direction, Hook, Reason
 from service.policy.entries import LOOPBACK
-from service.policy.flow_query import CLIENT_PORTS
 from service.policy.kube_proxy import Socket
 from service.policy.rewrites import BACKEND, Rewrites, refusal_at, translation_at
 from service.policy.stages import Stage, Verdict
@@ -212,7 +211,7 @@ class Paths:
         fields = {
             Field.PROTOCOL: IntervalSet.single(tunnel.protocol),
             Field.DST: IntervalSet.single(address[1]),
-            Field.SRC_PORT: CLIENT_PORTS,
+            Field.SRC_PORT: self._rewrites.drawn_ports(out.node),
         }
         if tunnel.port is not None:
             fields[Field.DST_PORT] = IntervalSet.single(tunnel.port)

@@ -56,8 +56,7 @@ class Rewrites:
     def masqueraded(self, walk: Walk, out: Link) -> Walk:
         """The packet with an address of the node that it leaves, and a source port drawn at random.
 
-        A failsafe port, which one draw in ten thousand gives, is not reckoned with: untracked policy would
-        take the packet for the reply of such a service. Source: Kubernetes pkg/proxy (MASQUERADE --random-fully); felix/rules/nat.go.
+        Source: Kubernetes pkg/proxy (MASQUERADE --random-fully); felix/rules/nat.go.
         """
         source = out.sources
         if not source:
@@ -65,12 +64,20 @@ class Rewrites:
         if out.interface == LOOPBACK:
             known = self._topology.address(out.node, self._family)
             source = source if known is None else source | IntervalSet.single(known[1])
-        felix = self._world.felix(out.node)
-        failsafes = (one.port for one in (*felix.failsafe_inbound, *felix.failsafe_outbound))
-        ports = CLIENT_PORTS - IntervalSet.of(*((port, port) for port in failsafes))
+        ports = self.drawn_ports(out.node)
         fields = HeaderSpace.box(self._family, {Field.SRC: source, Field.SRC_PORT: ports})
         varies = "the source that masquerade picks"
         return walk.rewritten(fields, Field.SRC, Field.SRC_PORT, varies=varies)
+
+    def drawn_ports(self, node: str) -> IntervalSet:
+        """The source ports that the kernel of *node* draws from, for packets that it makes or masquerades.
+
+        A failsafe port, which one draw in ten thousand gives, is not reckoned with: untracked policy would
+        take the packet for the reply of such a service.
+        """
+        felix = self._world.felix(node)
+        failsafes = (one.port for one in (*felix.failsafe_inbound, *felix.failsafe_outbound))
+        return CLIENT_PORTS - IntervalSet.of(*((port, port) for port in failsafes))
 
     def leaves_pools(self, walk: Walk, node: str, socket: Socket) -> bool:
         """Whether ``natOutgoing`` masquerades the packet: from a pool that has it, to no pool at all."""
