@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from service.model.kinds.endpoint_slice import EndpointSlice
 from service.model.kinds.k8s_service import Service
-from service.model.kinds.pod import Pod
 from service.net.prefixes import Family, format_ip
 from service.policy.flow_query import Access
+from service.policy.workloads import lists_pods
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,7 +81,7 @@ class ServiceTable:
         self._slices: dict[tuple[str, str], list[EndpointSlice]] = {}
         for one in snapshot.all(EndpointSlice).values():
             self._slices.setdefault((one.meta.ref.namespace, one.service), []).append(one)
-        self._are_slices_complete = bool(self._slices and snapshot.all(Pod))
+        self._are_slices_complete = bool(self._slices) and lists_pods(snapshot)
         for ref in sorted(snapshot.all(Service)):
             self._add(snapshot.all(Service)[ref])
 

@@ -165,6 +165,15 @@ def selects(
     return selector.match_unknown(labels, absent)
 
 
+def lists_pods(snapshot: Snapshot) -> bool:
+    """Whether *snapshot* holds a cluster's own list of pods, and so all of them.
+
+    Such a list has pods that run somewhere. A Pod that somebody wrote into a manifest names no node and
+    has no address: what other pods there are, it does not tell.
+    """
+    return any(pod.node and pod.ips for pod in snapshot.all(Pod).values())
+
+
 def workload_endpoints(snapshot: Snapshot) -> Iterator[WorkloadEndpoint]:
     """The endpoints of the pods that are scheduled, have an address and are not on the host's network."""
     labels = Labels(snapshot)

@@ -12,8 +12,8 @@ from service.model.kinds.host_endpoint import HostEndpoint
 from service.model.kinds.kube_controllers_configuration import KubeControllersConfiguration
 from service.model.kinds.namespace import Namespace
 from service.model.kinds.node import Node
-from service.model.kinds.pod import Pod
 from service.model.kinds.tier import Tier
+from service.policy import workloads
 from service.policy.addresses import AddressBook, Pods
 from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import WILDCARD, NodeEndpoints, automatic_endpoints, node_endpoints
@@ -24,7 +24,6 @@ from service.policy.match import Matcher
 from service.policy.order import policy_key, tier_view
 from service.policy.partition import whole
 from service.policy.policies import POLICIES, doubtful, policies, policy_at, staged_prednat
-from service.policy.workloads import inherited_labels, pod_templates, workload_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -191,25 +190,25 @@ class World:
 
     def labels(self, hep: HostEndpoint) -> dict[str, str]:
         """The labels by which selectors see a host endpoint: its own over those of its profiles."""
-        return inherited_labels(hep.profiles, self.namespaces) | dict(hep.meta.labels)
+        return workloads.inherited_labels(hep.profiles, self.namespaces) | dict(hep.meta.labels)
 
     @cached_property
     def matcher(self) -> Matcher:
         """The packet sets of rules, over the labelled addresses of this snapshot."""
         kept = tuple(one for one in self.workloads.values() if not self._discards(one))
-        pods = Pods(kept, tuple(pod_templates(self.snapshot)))
+        pods = Pods(kept, tuple(workloads.pod_templates(self.snapshot)))
         heps = ((hep, self.labels(hep)) for hep in self.heps)
         return Matcher(AddressBook(self.snapshot, heps, pods=pods if self.knows_pods else None))
 
     @property
     def knows_pods(self) -> bool:
-        """Whether the snapshot holds the cluster's pods: any pod stands for all of them."""
-        return bool(self.snapshot.all(Pod))
+        """Whether the snapshot holds all of the cluster's pods."""
+        return workloads.lists_pods(self.snapshot)
 
     @cached_property
     def workloads(self) -> Mapping[ObjectRef, WorkloadEndpoint]:
         """The pods that Calico polices."""
-        return {one.pod: one for one in workload_endpoints(self.snapshot)}
+        return {one.pod: one for one in workloads.workload_endpoints(self.snapshot)}
 
     @cached_property
     def _tiers(self) -> Mapping[str, Tier]:

@@ -6,7 +6,7 @@ import pytest
 
 from service.model.selector import parse
 from service.net.prefixes import Family, parse_ip
-from service.policy.workloads import pod_templates, selects, workload_endpoints
+from service.policy.workloads import lists_pods, pod_templates, selects, workload_endpoints
 from tests.factories import (
     make_namespace,
     make_pod,
@@ -109,3 +109,15 @@ def test_a_template_stands_for_pods_where_no_live_pod_has_its_labels():
 
 def test_a_template_on_the_hosts_network_stands_for_no_endpoint():
     assert [] == [*pod_templates(make_snapshot(make_workload(hostNetwork=True)))]
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        ({"ips": "10.244.1.10"}, True),
+        ({"ips": "10.244.1.10", "node": ""}, False),
+        ({}, False),
+    ],
+)
+def test_pods_that_run_are_a_clusters_list_and_written_ones_are_not(pod, expected):
+    assert expected == lists_pods(make_snapshot(make_pod(**pod)))
