@@ -61,6 +61,9 @@ class Process:
             raise UnavailableError(f"nodeward {self.door.command} ended with code {code}")
 
 
+_PORT = click.IntRange(1, 65535)
+
+
 @click.command("demo")
 @click.option(
     "--folder",
@@ -69,7 +72,17 @@ class Process:
     show_default=True,
     help="Holds the folders `cluster`, of manifests, and `reviews`, of AdmissionReviews.",
 )
-def demo(folder: Path) -> None:
+@click.option(
+    "--port", type=_PORT, default=8080, show_default=True, help="REST port, or the next free one."
+)
+@click.option(
+    "--webhook-port",
+    type=_PORT,
+    default=9443,
+    show_default=True,
+    help="HTTPS port of the webhook, or the next free one.",
+)
+def demo(folder: Path, port: int, webhook_port: int) -> None:
     """Start both doors on loopback over a demo cluster, and print what to try. Ctrl-C stops all.
 
     Certificates and the store are kept in .nodeward; the token is new each time.
@@ -78,21 +91,20 @@ def demo(folder: Path) -> None:
     for asked_to_stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked_to_stop, signal.default_int_handler)
     try:
-        _run(folder / "cluster", review)
+        _run(folder / "cluster", review, ports=(port, webhook_port))
     except KeyboardInterrupt:
         click.echo("Both doors are closed.")
 
 
-def _run(cluster: Path, review: Path) -> None:
+def _run(cluster: Path, review: Path, *, ports: tuple[int, int]) -> None:
     trusted = development_certificates().authority_certificate
     _TOKEN_FILE.unlink(missing_ok=True)
-    audit_door = Door("serve", "http", _free_port(8080), ("--token-file", str(_TOKEN_FILE)))
-    admission_door = Door("webhook", "https", _free_port(9443))
+    audit_door = Door("serve", "http", _free_port(ports[0]), ("--token-file", str(_TOKEN_FILE)))
+    admission_door = Door("webhook", "https", _free_port(ports[1]))
     with _started((audit_door, admission_door), cluster) as processes:
         for process in processes:
             _wait_until_ready(process, trusted)
-        token = _TOKEN_FILE.read_text(encoding="ascii").strip()
-        _TOKEN_FILE.unlink()  # from here on only its hash is kept
+        token = _token(processes[0])
         click.echo(
             f"""
 Nodeward runs: admission reviews on {admission_door.url}, REST on {audit_door.url}/v1.
@@ -165,6 +177,23 @@ def _wait_until_ready(process: Process, trusted: Path) -> None:
         except OSError:  # URLError is one
             time.sleep(_PAUSE_S)
     raise UnavailableError(f"nodeward {process.door.command} was not ready in {_START_S:g} s")
+
+
+def _token(process: Process) -> str:
+    """The token that the audit door made, of which it keeps only the hash from here on.
+
+    Another server on the door's port may have answered the probe before the door itself was there.
+
+    Raises: UnavailableError if the door ends, or makes none in time.
+    """
+    end = time.monotonic() + _START_S
+    while time.monotonic() < end:
+        process.check()
+        if _TOKEN_FILE.exists() and (token := _TOKEN_FILE.read_text(encoding="ascii").strip()):
+            _TOKEN_FILE.unlink()
+            return token
+        time.sleep(_PAUSE_S)
+    raise UnavailableError(f"nodeward {process.door.command} made no token in {_START_S:g} s")
 
 
 def _first_review(reviews: Path) -> Path:

@@ -15,12 +15,15 @@ from pathlib import Path
 
 import pytest
 
-# Each demo takes the first free ports: two at once would take the same.
-pytestmark = pytest.mark.xdist_group("demo")
-
 ROOT = Path(__file__).parents[2]
 COMMAND = re.compile(r"^   (\S.*)$", re.MULTILINE)
 START_S, STOP_S = 90, 30
+
+
+def free_port() -> int:
+    """A port that no other test takes: the usual ones may be another's."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 class Demo:
@@ -32,7 +35,10 @@ class Demo:
         self.output = folder / "output"
         with self.output.open("wb") as output, (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "service", "demo"],
+                [
+                    *(sys.executable, "-m", "service", "demo"),
+                    *("--port", str(free_port()), "--webhook-port", str(free_port())),
+                ],
                 cwd=folder,
                 env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
                 stdout=output,
