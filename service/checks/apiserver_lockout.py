@@ -11,7 +11,7 @@ from service.checks.apiserver.access import Who
 from service.checks.apiserver.latent import latent_denials
 from service.checks.apiserver.told import ID, RESULT_OF, Told
 from service.checks.apiserver.way import Way, ways
-from service.checks.contract import Check, Transition
+from service.checks.contract import GUARDING_KINDS, Check, Transition
 from service.checks.settings import Strictness, Unknown
 from service.checks.verdict import Result, Severity, Verdict
 from service.model.refs import ObjectRef
@@ -110,18 +110,7 @@ CHECK = Check(
     id=ID,
     title="Access to the API server that policy takes away",
     severity=Severity.CRITICAL,
-    kinds=frozenset(
-        {
-            "Service",
-            "GlobalNetworkPolicy",
-            "HostEndpoint",
-            "Tier",
-            "GlobalNetworkSet",
-            "NetworkSet",
-            "FelixConfiguration",
-            "KubeControllersConfiguration",
-        }
-    ),
+    kinds=GUARDING_KINDS,
     reasons={
         "reachable": "Every sender reaches the endpoint.",
         "lost": "Senders that must reach the API server are denied.",

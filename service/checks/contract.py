@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     from service.policy.world import World
 
 
+GUARDING_KINDS = frozenset(
+    {
+        "Service",
+        "GlobalNetworkPolicy",
+        "HostEndpoint",
+        "Tier",
+        "GlobalNetworkSet",
+        "NetworkSet",
+        "FelixConfiguration",
+        "KubeControllersConfiguration",
+    }
+)
+"""The kinds whose change can open a node port or cut off the API server."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """A change, with the world before it and the world that it would make."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
-from service.checks.contract import Check, Transition
+from service.checks.contract import GUARDING_KINDS, Check, Transition
 from service.checks.nodeport.guard import Judge, Served
 from service.checks.nodeport.openings import Opening, all_openings, openings
 from service.checks.nodeport.remedy import remedies
-from service.checks.nodeport.unguarded import Exposed, Question, others, verdicts
+from service.checks.nodeport.unguarded import ID, Exposed, Question, others, verdicts
 from service.checks.verdict import Severity
 from service.model.kinds.k8s_service import Service
 from service.model.snapshot import Operation
@@ -213,21 +213,10 @@ def _compared(old: Judge, new: Judge, *, nodes: tuple[str, ...], live: Bounds) -
 
 
 CHECK = Check(
-    id="nodeport-unguarded",
+    id=ID,
     title="A node port that no policy guards",
     severity=Severity.HIGH,
-    kinds=frozenset(
-        {
-            "Service",
-            "GlobalNetworkPolicy",
-            "HostEndpoint",
-            "Tier",
-            "GlobalNetworkSet",
-            "NetworkSet",
-            "FelixConfiguration",
-            "KubeControllersConfiguration",
-        }
-    ),
+    kinds=GUARDING_KINDS,
     reasons={
         "guarded": "Every source is decided by a rule on every exposed node.",
         "interface-assumed": "Guarded, if the node's address is on an interface that an endpoint names.",

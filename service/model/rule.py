@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from service.net.intervals import IntervalSet
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from service.net.prefixes import Prefix
 
 
@@ -39,6 +43,11 @@ class Port:
         if self.name:
             return self.name
         return str(self.lo) if self.lo == self.hi else f"{self.lo}:{self.hi}"
+
+
+def port_numbers(ports: Iterable[Port]) -> IntervalSet:
+    """The numbers among *ports*; named ports are left out."""
+    return IntervalSet.of(*((port.lo, port.hi) for port in ports if not port.name))
 
 
 @dataclass(frozen=True, slots=True)

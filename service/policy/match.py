@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from service.model.rule import port_numbers
 from service.net.flow import PORT_PROTOCOLS, PROTOCOL_NUMBERS
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
@@ -118,7 +119,7 @@ class Matcher:
 
     def _ports(self, ports: tuple[Port, ...], entity: Entity, side: _Side) -> Match:
         family = side.family
-        numeric = IntervalSet.of(*((one.lo, one.hi) for one in ports if not one.name))
+        numeric = port_numbers(ports)
         spaces = [Bounds.exact(HeaderSpace.box(family, {side.port: numeric}))]
         unknown: list[str] = []
         for name in (one.name for one in ports if one.name):

@@ -304,11 +304,12 @@ class Walk:
         fates = {way.disposition for way in ways}
         stages = tuple(stage for way in ways for stage in way.stages[len(self.stages) :])
         doubts = (doubt,) if len(fates) > 1 else ()
+        family = self.open.may.family
         return replace(
             self,
             stages=(*self.stages, *stages),
-            open=_union([way.open for way in ways]),
-            accepted=_union([way.accepted for way in ways]),
+            open=Bounds.union_all(family, (way.open for way in ways)),
+            accepted=Bounds.union_all(family, (way.accepted for way in ways)),
             lost=any(way.lost or not way.live.may for way in ways),
             halted=any(way.halted for way in ways),
             unknown=_unique(*doubts, *(why for way in ways for why in way.unknown)),
@@ -379,13 +380,6 @@ def _possibility(part: Part) -> str:
 
 def _nothing(packets: HeaderSpace) -> Bounds:
     return Bounds.exact(HeaderSpace.nothing(packets.family))
-
-
-def _union(spaces: Sequence[Bounds]) -> Bounds:
-    union = spaces[0]
-    for space in spaces[1:]:
-        union = union | space
-    return union
 
 
 def _unique(*texts: str) -> tuple[str, ...]:

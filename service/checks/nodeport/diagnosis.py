@@ -9,7 +9,7 @@ from service.checks.nodeport.guard import policeable
 from service.checks.nodeport.openings import ranges_text
 from service.errors import SelectorError
 from service.model.kinds.global_network_policy import GlobalNetworkPolicy
-from service.model.rule import Action
+from service.model.rule import Action, port_numbers
 from service.net.flow import protocol_name
 from service.net.headerspace import Field
 from service.net.intervals import IntervalSet
@@ -223,7 +223,7 @@ def _ports_cover(rule: PolicyRule, opening: Opening) -> bool:
     ports = rule.rule.destination.ports
     if not ports:
         return True
-    return opening.ports <= IntervalSet.of(*((one.lo, one.hi) for one in ports if not one.name))
+    return opening.ports <= port_numbers(ports)
 
 
 def _broad(rule: PolicyRule) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from service.model.rule import port_numbers
 from service.model.selector import parse
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
@@ -290,5 +291,5 @@ def bounds_port(rule: PolicyRule) -> bool:
         return False
     if any(port.name for port in ports):
         return True
-    bounded = IntervalSet.of(*((port.lo, port.hi) for port in ports))
+    bounded = port_numbers(ports)
     return bool(_ALL_PORTS - bounded)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from service.checks.nodeport.guard import bounds_source, rule_of
 from service.checks.verdict import Result, Severity
-from service.model.rule import Action
+from service.model.rule import Action, port_numbers
 from service.net.headerspace import Field, HeaderSpace
-from service.net.intervals import IntervalSet
 from service.net.prefixes import addresses_in, cidrs
 from service.policy.cause import Decision, Direction, Hook
 
@@ -145,7 +144,7 @@ def _names(rule: PolicyRule, opening: Opening) -> bool:
         one.lo <= first <= one.hi for one in ports
     ):
         return False  # as nearly all rules of a long chain
-    return opening.ports <= IntervalSet.of(*((one.lo, one.hi) for one in ports))
+    return opening.ports <= port_numbers(ports)
 
 
 def _later_deny(judge: Judge, guarding: Guarding, *, part: Part, opening: Opening) -> str | None:
@@ -163,7 +162,7 @@ def _later_deny(judge: Judge, guarding: Guarding, *, part: Part, opening: Openin
 def _is_specific(rule: PolicyRule, opening: Opening) -> bool:
     """Whether a deny is for certain sources or for this port alone; one for the rest expects exceptions."""
     ports = rule.rule.destination.ports
-    named = IntervalSet.of(*((one.lo, one.hi) for one in ports if not one.name))
+    named = port_numbers(ports)
     return bounds_source(rule) or (bool(ports) and named <= opening.ports)
 
 
