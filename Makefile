@@ -81,7 +81,7 @@ wheel: $(STAMP) ## build the wheel, install it alone and run the cases with it
 	build/wheel/venv/bin/python -m pip install --quiet --require-hashes -r requirements.lock
 	build/wheel/venv/bin/python -m pip install --quiet --no-deps build/wheel/*.whl
 	build/wheel/venv/bin/python -m pip check
-	cd build/wheel && venv/bin/nodeward version && venv/bin/nodeward test ../../tests/cases
+	cd build/wheel && venv/bin/nodeward version && venv/bin/nodeward explain object-ignored && venv/bin/nodeward test ../../tests/cases
 
 .PHONY: clean
 clean: ## remove what the other targets made

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from service.checks.run import checks
 from service.cli.exit_code import ExitCode
 from service.cli.main import root
 from service.settings import CONFIG_VARIABLE, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from service.checks.contract import Check
 
 DOCS = Path(__file__).parent
 
@@ -46,6 +49,17 @@ Every command prints its answer on standard output and everything else on standa
 
 | code | meaning |
 |---|---|
+"""
+
+CHECKS_INTRO = """\
+# Checks
+
+Every question that Nodeward asks of a cluster. `nodeward explain CHECK` prints a check's page. The severity
+is that of a check's worst finding, with its score from 0 to 10; a subject is the object that a finding is
+about.
+
+| check | what it finds | severity | subjects |
+|---|---|---|---|
 """
 
 EXIT_CODES = {
@@ -88,7 +102,18 @@ def _commands() -> Iterator[str]:
         yield f"```\n{command.get_help(context)}\n```\n"
 
 
-PAGES = {"settings.md": settings_page, "cli.md": cli_page}
+def checks_page() -> str:
+    """docs/checks/README.md."""
+    return CHECKS_INTRO + "".join(f"{row}\n" for row in map(_check, checks()))
+
+
+def _check(check: Check) -> str:
+    subjects = ", ".join(sorted(check.subjects)) or "every kind that is read"
+    severity = f"{check.severity} ({check.severity.score})"
+    return f"| [{check.id}]({check.id}.md) | {check.title} | {severity} | {subjects} |"
+
+
+PAGES = {"settings.md": settings_page, "cli.md": cli_page, "checks/README.md": checks_page}
 
 
 def main() -> None:

@@ -130,6 +130,9 @@ def _endpoint(text: str) -> tuple[str, int]:
 _PORT: Final = _integer(1, _MAX_PORT)
 _PORTS: Final = Form("first-last", _port_range)
 _CIDRS: Final = _list_of(_cidr, "CIDRs")
+_NAMESPACES: Final = _list_of(
+    _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "namespace").parse, "namespaces"
+)
 _ENDPOINTS: Final = _list_of(_endpoint, "address:port")
 _SELECTOR: Final = Form("Calico selector", str.strip)
 _ANSWER: Final = _one_of(get_args(Answer))
@@ -209,6 +212,13 @@ class Settings:
         default="warn",
         text="What becomes of a policy that denies flows to the API server but selects no "
         "endpoint today.",
+    )
+    namespaces_protected: tuple[str, ...] = _setting(
+        "namespaces.protected",
+        _NAMESPACES,
+        default="kube-system,calico-system,tigera-operator,nodeward",
+        text="Namespaces that the cluster itself runs in: their pods must reach the API server, and "
+        "policy that isolates applications is not asked of them.",
     )
     unknown: Answer = _setting(
         "unknown",

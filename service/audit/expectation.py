@@ -18,6 +18,7 @@ Answer: TypeAlias = "Mapping[str, object]"
 
 _BAD = frozenset({"fail", "warn", "error"})
 _DEFAULT_REQUEST = "request"
+_NO_OTHER = "all"
 _OF_FINDING = (
     "check",
     "subject",
@@ -54,13 +55,15 @@ class Door(Protocol):
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """The content of an ``expect.yaml``. ``passes`` are checks without any finding; ``exactly`` says
-    that the checks which ``findings`` name have no others. ``reviews`` go by the stem of their request.
+    that the checks which ``findings`` name have no others, ``alone`` that no check has any. ``reviews`` go
+    by the stem of their request.
     """
 
     audited: bool = False
     findings: tuple[Answer, ...] = ()
     passes: tuple[str, ...] = ()
     exactly: bool = False
+    alone: bool = False
     reviews: Mapping[str, Answer] = field(default_factory=dict)
     flows: tuple[Answer, ...] = ()
     file: str = ""
@@ -103,10 +106,11 @@ class Expectation:
             for one in found:
                 if one["check"] == check:
                     yield f"audit: {check} should pass: {_short(one)}"
-        if self.exactly:
+        if self.exactly or self.alone:
             named = {expected.get("check") for expected in self.findings}
             for one in found:
-                if one["check"] in named and not any(_is_finding(e, one) for e in self.findings):
+                is_meant = self.alone or one["check"] in named
+                if is_meant and not any(_is_finding(e, one) for e in self.findings):
                     yield f"audit: not expected: {_short(one)}"
 
 
@@ -119,6 +123,8 @@ def parse_expectation(raw: Answer, file: str) -> Expectation:
     reader.known(raw, ("audit", "review", "reviews", "flows"), "")
     audit = reader.mapping(raw.get("audit"), "/audit")
     reader.known(audit, ("findings", "exactly", "pass"), "/audit")
+    if audit.get("exactly") not in {None, True, False, _NO_OTHER}:
+        raise reader.error("exactly is true, false or all", "/audit/exactly")
     findings = reader.mappings(audit.get("findings"), "/audit/findings", known=_OF_FINDING)
     flows = reader.mappings(raw.get("flows"), "/flows", known=_OF_FLOW)
     for at, one in enumerate(flows):
@@ -137,7 +143,8 @@ def parse_expectation(raw: Answer, file: str) -> Expectation:
         audited=bool(audit),
         findings=findings,
         passes=_strings(audit.get("pass")),
-        exactly=bool(audit.get("exactly")),
+        exactly=audit.get("exactly") is True,
+        alone=audit.get("exactly") == _NO_OTHER,
         reviews=reviews,
         flows=flows,
         file=file,

@@ -110,6 +110,7 @@ CHECK = Check(
     id=ID,
     title="Access to the API server that policy takes away",
     severity=Severity.CRITICAL,
+    subjects=GUARDING_KINDS,
     kinds=GUARDING_KINDS,
     reasons={
         "reachable": "Every sender reaches the endpoint.",

@@ -51,15 +51,18 @@ class Check:
 
     ``audit`` judges everything that stands. ``review`` judges one change: a verdict FAIL is new harm
     (it refuses the request), WARN is told and let through; it answers nothing for what the change leaves
-    alone. ``kinds`` are the kinds whose change is reviewed; ``reasons`` maps every reason code to its
-    one-line meaning. ``remedies`` proposes sets of objects for a verdict, the smallest first.
+    alone. ``kinds`` are the kinds whose change is reviewed, ``subjects`` those that a verdict may be about
+    (empty: of any kind that is read); ``severity`` is that of the worst verdict. ``reasons`` maps every
+    reason code to its one-line meaning. ``remedies`` proposes sets of objects for a verdict, the smallest
+    first.
     """
 
     id: str
     title: str
     severity: Severity
-    kinds: frozenset[str]
+    subjects: frozenset[str]
     reasons: dict[str, str]
     audit: Audit
+    kinds: frozenset[str] = frozenset()
     review: Review | None = None
     remedies: Remedies | None = None

@@ -216,6 +216,7 @@ CHECK = Check(
     id=ID,
     title="A node port that no policy guards",
     severity=Severity.HIGH,
+    subjects=frozenset({"Service"}),
     kinds=GUARDING_KINDS,
     reasons={
         "guarded": "Every source is decided by a rule on every exposed node.",

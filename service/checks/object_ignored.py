@@ -174,7 +174,8 @@ def _detail(problem: Problem) -> dict[str, Json]:
 CHECK = Check(
     id=_ID,
     title="Objects that are refused or ignored",
-    severity=Severity.HIGH,
+    severity=Severity.CRITICAL,
+    subjects=frozenset(),
     kinds=frozenset({"Service", "GlobalNetworkPolicy"}),
     reasons=_MEANINGS,
     audit=audit,

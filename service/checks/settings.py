@@ -31,6 +31,9 @@ class Strictness(StrEnum):
     IGNORE = "ignore"
 
 
+PROTECTED = frozenset({"kube-system", "calico-system", "tigera-operator", "nodeward"})
+
+
 @dataclass(frozen=True, slots=True)
 class CheckSettings:
     """The settings that change a verdict; each field's public name stands in docs/settings.md.
@@ -38,7 +41,7 @@ class CheckSettings:
     ``nodes_exposed`` is a selector on node labels ("" = every node). ``node_port_addresses``,
     ``trusted``, ``permitted``, ``proxies`` and ``operators`` are prefixes of either family; an empty
     ``permitted`` means that no bound was set, an empty ``node_port_addresses`` every local address.
-    ``node_port_range`` is closed. ``apiserver_endpoints`` adds (address, port) pairs that clients dial.
+    ``protected`` are the namespaces of the cluster itself. ``node_port_range`` is closed. ``apiserver_endpoints`` adds (address, port) pairs that clients dial.
     """
 
     nodes_exposed: str = ""
@@ -50,6 +53,7 @@ class CheckSettings:
     apiserver_endpoints: tuple[tuple[Address, int], ...] = ()
     apiserver_port: int = 6443
     operators: tuple[Prefix, ...] = ()
+    protected: frozenset[str] = PROTECTED
     unknown: Unknown = Unknown.WARN
     failsafe_only: Strictness = Strictness.REJECT
     latent: Strictness = Strictness.WARN
@@ -72,6 +76,7 @@ def check_settings(settings: Settings) -> CheckSettings:
         ),
         apiserver_port=settings.apiserver_port,
         operators=_prefixes(settings.apiserver_operators),
+        protected=frozenset(settings.namespaces_protected),
         unknown=Unknown(settings.unknown),
         failsafe_only=Strictness(settings.apiserver_failsafe_only),
         latent=Strictness(settings.apiserver_latent),

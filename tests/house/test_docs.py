@@ -7,11 +7,18 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from service import telemetry
-from tests.house.source import ROOT, exporting
+from service.checks.run import checks
+from tests.house.source import ROOT
 
 DOCS = ROOT / "docs"
+PARTS_OF_A_PAGE = ("Why", "How Calico behaves", "Example", "Reasons", "Fix")
+EXPECTATIONS = [
+    yaml.safe_load(path.read_text("utf-8"))
+    for path in sorted((ROOT / "tests/cases").glob("*/expect.yaml"))
+]
 
 
 def test_the_generated_pages_follow_from_the_code():
@@ -35,11 +42,35 @@ def test_every_metric_has_its_row_and_every_row_its_metric():
     assert sorted(named) == sorted(rows)
 
 
-@pytest.mark.parametrize("path", exporting("service/checks", "CHECK"), ids=str)
-def test_every_check_has_its_page(path):
-    name = path.stem.replace("_", "-")
-    page = (DOCS / "checks" / f"{name}.md").read_text("utf-8")
-    assert f"# {name}" == page.splitlines()[0]
+@pytest.mark.parametrize("check", checks(), ids=lambda check: check.id)
+def test_every_check_has_its_page(check):
+    page = (DOCS / "checks" / f"{check.id}.md").read_text("utf-8")
+    headings = set(re.findall(r"^#+ .*$", page, re.MULTILINE))
+    assert f"# {check.id}" == page.splitlines()[0]
+    assert set() == {f"## {one}" for one in PARTS_OF_A_PAGE} - headings
+    assert [] == [reason for reason in check.reasons if f"| `{reason}` |" not in page]
+
+
+def test_every_page_is_that_of_a_check():
+    pages = {path.stem for path in (DOCS / "checks").glob("*.md")} - {"README"}
+    assert {check.id for check in checks()} == pages
+
+
+@pytest.mark.parametrize("check", checks(), ids=lambda check: check.id)
+def test_every_check_has_a_case_that_it_passes_and_one_that_it_does_not(check):
+    assert {True, False} == {good for told in EXPECTATIONS for good in outcomes(told, check.id)}
+
+
+def outcomes(told, check):
+    """Whether *check* is expected to be content with a case, once for each place that says so."""
+    audit = told.get("audit") or {}
+    yield from (True for name in audit.get("pass") or () if name == check)
+    for finding in audit.get("findings") or ():
+        if finding.get("check") == check:
+            yield finding.get("result") == "pass"
+    for review in [told["review"]] if "review" in told else [*(told.get("reviews") or {}).values()]:
+        if review.get("check") == check:
+            yield bool(review.get("allowed"))
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,14 @@ def test_exactly_refuses_what_is_not_expected():
     assert 1 == len(differences(door, audit={"findings": expected, "exactly": True}))
 
 
+def test_exactly_all_refuses_what_any_other_check_finds():
+    door = Told([FINDING, {**FINDING, "check": "another"}])
+    expected = [{"check": "nodeport-unguarded"}]
+    assert [] == differences(door, audit={"findings": expected, "exactly": True})
+    assert 1 == len(differences(door, audit={"findings": expected, "exactly": "all"}))
+    assert 2 == len(differences(door, audit={"exactly": "all"}))
+
+
 @pytest.mark.parametrize(
     "review",
     [
