@@ -3,16 +3,18 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+KUBE_CACHE ?= $(HOME)/.cache/nodeward/kube
 LOCKS  := requirements.lock requirements-dev.lock
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-find-links \
   --python-version 3.11 --exclude-newer '7 days' --custom-compile-command 'make lock'
 
+export KUBE_CACHE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 .PHONY: help
 help: ## show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): $(LOCKS) pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Nodeward needs Python 3.11 to 3.13; name one with PYTHON=")'
@@ -29,17 +31,27 @@ run: $(STAMP) ## start both doors on loopback with the demo cluster
 	exec $(BIN)/nodeward demo
 
 .PHONY: test
-test: $(STAMP) ## run every suite; a suite that could not run fails it
-	$(BIN)/pytest -n 2 --no-skips
+test: $(STAMP) kube ## run every suite; a suite that could not run fails it
+	$(BIN)/pytest -n 2 --dist loadgroup --no-skips
+
+.PHONY: test-apiserver
+test-apiserver: $(STAMP) kube ## run the suite against a real API server
+	$(BIN)/pytest tests/apiserver --no-skips
+
+# What cannot be had is named by the suite that misses it, and fails that.
+.PHONY: kube
+kube: $(STAMP) ## build kube-apiserver, kubectl and helm into KUBE_CACHE, once; etcd is Debian's
+	@[ -n "$$KUBEBUILDER_ASSETS" ] || tests/system-packages etcd-server || true
+	@[ -n "$$KUBEBUILDER_ASSETS" ] || PYTHON=$(abspath $(BIN))/python tests/kube/build || true
 
 .PHONY: conformance
 conformance: $(STAMP) ## compare traces with the measured worlds in DATA, an archive or a folder
 	$(BIN)/python -m tests.conformance.measured $(or $(DATA),tests/conformance/felix.tar.xz)
 
 .PHONY: coverage
-coverage: $(STAMP) ## run every suite and report branch coverage
+coverage: $(STAMP) kube ## run every suite and report branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2
+	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
