@@ -29,6 +29,18 @@ GUARDING_KINDS = frozenset(
 """The kinds whose change can open a node port or cut off the API server."""
 
 
+POLICY_KINDS = frozenset(
+    {
+        "AdminNetworkPolicy",
+        "BaselineAdminNetworkPolicy",
+        "ClusterNetworkPolicy",
+        "GlobalNetworkPolicy",
+        "NetworkPolicy",
+    }
+)
+"""The kinds of policies that are in effect; NetworkPolicy is Kubernetes' as well as Calico's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """A change, with the world before it and the world that it would make."""

@@ -21,6 +21,8 @@ _OUTSIDERS = ("203.0.113.9", "198.51.100.7", "192.0.2.10", "2001:db8:203::9", "2
 _STAND_INS = ("192.0.2.1", "2001:db8::1")
 _EPHEMERAL_PORT = 40_000
 _KNOWN_LIMIT = 1 << 16
+_PROTOCOLS = (6, 17)
+_PORTS = (443, 80, 53)
 
 
 def outside_packet(space: HeaderSpace, entry: Entry) -> Witness:
@@ -49,6 +51,22 @@ def packet(space: HeaderSpace, node: str, senders: Mapping[Address, str]) -> Wit
     prefer = {Field.SRC: _of(_OUTSIDERS, family), Field.SRC_PORT: (_EPHEMERAL_PORT,)}
     flow = Flow.from_sample(family, space.sample(prefer))
     return Witness(flow, node, sender=senders.get((family, flow.src), ""))
+
+
+def rule_packet(space: HeaderSpace) -> Witness:
+    """A packet of *space* wherever it goes, recognisable where that can be.
+
+    Raises: ValueError if *space* is empty.
+    """
+    family = space.family
+    prefer = {
+        Field.PROTOCOL: _PROTOCOLS,
+        Field.DST_PORT: _PORTS,
+        Field.SRC: _of(_OUTSIDERS, family),
+        Field.SRC_PORT: (_EPHEMERAL_PORT,),
+        Field.DST: _of(_STAND_INS, family),
+    }
+    return Witness(Flow.from_sample(family, space.sample(prefer)))
 
 
 def _of(texts: tuple[str, ...], family: Family) -> tuple[int, ...]:

@@ -11,9 +11,9 @@ NODE = make_node("w1", internal="10.0.0.11")
 
 
 def test_every_check_is_found_by_its_id():
-    assert ["apiserver-lockout", "nodeport-unguarded", "object-ignored"] == [
-        check.id for check in checks()
-    ]
+    found = [check.id for check in checks()]
+    assert sorted(found) == found
+    assert {"apiserver-lockout", "nodeport-unguarded", "object-ignored"} <= set(found)
 
 
 def test_an_audit_asks_the_checks_that_were_chosen():
