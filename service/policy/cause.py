@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from service.errors import SourceLocation
@@ -20,6 +20,15 @@ class Hook(StrEnum):
     NORMAL = "normal"
     WORKLOAD = "workload"
     """The one hook of a pod's own policy."""
+
+
+class Passage(StrEnum):
+    """Where a packet is changed without any policy (the words of the trace format)."""
+
+    DNAT = "dnat"
+
+
+StageHook: TypeAlias = Hook | Passage
 
 
 class Direction(StrEnum):
@@ -59,7 +68,7 @@ class Cause:
     """
 
     reason: Reason
-    hook: Hook
+    hook: StageHook
     direction: Direction
     tier: str = ""
     policy: ObjectRef | None = None

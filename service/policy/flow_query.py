@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
 
-from service.errors import InputError, SourceLocation
 from service.net.flow import PORT_PROTOCOLS, PROTOCOL_NUMBERS
 from service.net.intervals import IntervalSet
-from service.net.prefixes import Family, PrefixError, parse_ip
+from service.net.prefixes import Family
+from service.policy.flow_fields import (
+    BYTE,
+    PORT,
+    Fields,
+    FlowError,
+    Need,
+    address,
+    namespaced,
+    protocol_number,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from service.net.prefixes import Address
 
-T = TypeVar("T")
+__all__ = ["FlowError", "FlowQuery", "parse_flow"]
 
 CLIENT_PORTS = IntervalSet.of((1024, 65535))
 """The source ports of a client that names none: the answer then holds for all of them."""
 
 _ICMP_ECHO_REQUEST = {Family.V4: (8, 0), Family.V6: (128, 0)}
 _ICMP_OF = {PROTOCOL_NUMBERS["ICMP"]: Family.V4, PROTOCOL_NUMBERS["ICMPv6"]: Family.V6}
-_PROTOCOLS = {name.lower(): number for name, number in PROTOCOL_NUMBERS.items()}
-_BYTE = 255
-_PORT = 65535
-
-
-class FlowError(InputError):
-    """A flow that is not in the trace format."""
-
-    code = "bad-flow"
-    title = "The flow cannot be used"
 
 
 class Access(StrEnum):
@@ -110,11 +109,6 @@ class FlowQuery:
         return {**self.raw, "family": int(self.family), "established": self.established}
 
 
-class _Need(Enum):
-    REQUIRED = "required"
-    OPTIONAL = "optional"
-
-
 _FIELDS = frozenset(
     {
         "from",
@@ -135,10 +129,10 @@ def parse_flow(raw: object) -> FlowQuery:
 
     Raises: FlowError with the JSON pointer of what is wrong.
     """
-    flow = _Fields.of(raw, "", known=_FIELDS)
+    flow = Fields.of(raw, "", known=_FIELDS)
     source = _source(flow)
     destination = _destination(flow)
-    protocol = _protocol(flow)
+    protocol = protocol_number(flow, flow.raw.get("protocol"))
     family = _family(flow, (source, destination), protocol)
     return FlowQuery(
         source=source,
@@ -150,145 +144,47 @@ def parse_flow(raw: object) -> FlowQuery:
         src_ports=_src_ports(flow, protocol),
         icmp=_icmp(flow, protocol, family),
         via=_via(flow),
-        established=flow.value("established", bool, _Need.OPTIONAL) or False,
+        established=flow.value("established", bool, Need.OPTIONAL) or False,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Fields:
-    """Typed access to a mapping; JSON null reads as absent, what is not known is refused."""
-
-    raw: Mapping[str, object]
-    pointer: str
-
-    @classmethod
-    def of(cls, raw: object, pointer: str, *, known: Collection[str]) -> _Fields:
-        if not isinstance(raw, dict):
-            place = SourceLocation(pointer=pointer)
-            raise FlowError(f"an object is needed, not {_word(raw)}", location=place)
-        fields = cls(raw, pointer)
-        for name in raw:
-            if name not in known:
-                raise fields.error(str(name), f"is no field here: {', '.join(sorted(known))}")
-        return fields
-
-    def error(self, name: str, detail: str) -> FlowError:
-        pointer = f"{self.pointer}/{name}" if name else self.pointer
-        place = SourceLocation(pointer=pointer)
-        return FlowError(f"{name} {detail}" if name else detail, location=place)
-
-    def value(self, name: str, kind: type[T], need: _Need = _Need.REQUIRED) -> T | None:
-        found = self.raw.get(name)
-        if found is None:
-            if need is _Need.REQUIRED:
-                raise self.error(name, "is missing")
-            return None
-        if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
-            raise self.error(name, f"is {_word(found)}, not {_KIND_WORDS[kind]}")
-        return found
-
-    def text(self, name: str) -> str:
-        found = self.value(name, str) or ""
-        if not found:
-            raise self.error(name, "is empty")
-        return found
-
-    def number(self, name: str, ends: tuple[int, int], need: _Need) -> int | None:
-        found = self.value(name, int, need)
-        if found is not None and not ends[0] <= found <= ends[1]:
-            raise self.error(name, f"is {found}, beyond {ends[0]} to {ends[1]}")
-        return found
-
-    def inner(self, name: str, known: Collection[str]) -> _Fields:
-        if self.raw.get(name) is None:
-            raise self.error(name, "is missing")
-        return _Fields.of(self.raw[name], f"{self.pointer}/{name}", known=known)
-
-
-_KIND_WORDS: dict[type, str] = {
-    dict: "an object",
-    list: "a list",
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a fraction",
-}
-
-
-def _word(value: object) -> str:
-    return "null" if value is None else _KIND_WORDS.get(type(value), type(value).__name__)
-
-
-def _source(flow: _Fields) -> Source:
+def _source(flow: Fields) -> Source:
     peer = flow.inner("from", ("ip", "node", "pod"))
     _only_one_of(peer, ("ip", "node", "pod"))
     return _peer(peer)
 
 
-def _destination(flow: _Fields) -> Destination:
+def _destination(flow: Fields) -> Destination:
     peer = flow.inner("to", ("ip", "node", "pod", "service", "as"))
     _only_one_of(peer, ("ip", "node", "pod", "service"))
-    written = peer.value("as", str, _Need.OPTIONAL)
+    written = peer.value("as", str, Need.OPTIONAL)
     if peer.raw.get("service") is None:
         if written is not None:
             raise peer.error("as", "belongs to a service")
         return _peer(peer)
     if written is not None and written not in set(Access):
         raise peer.error("as", f"is {written!r}, none of {', '.join(Access)}")
-    namespace, name = _namespaced(peer, "service")
+    namespace, name = namespaced(peer, "service")
     return ServicePeer(namespace, name, Access(written or Access.CLUSTER_IP))
 
 
-def _only_one_of(peer: _Fields, names: tuple[str, ...]) -> None:
+def _only_one_of(peer: Fields, names: tuple[str, ...]) -> None:
     if sum(peer.raw.get(name) is not None for name in names) != 1:
         raise peer.error("", f"exactly one of {', '.join(names)} is needed")
 
 
-def _peer(peer: _Fields) -> Source:
+def _peer(peer: Fields) -> Source:
     if peer.raw.get("ip") is not None:
-        return IpPeer(_address(peer, "ip"))
+        return IpPeer(address(peer, "ip"))
     if peer.raw.get("node") is not None:
         return NodePeer(peer.text("node"))
-    namespace, name = _namespaced(peer, "pod")
+    namespace, name = namespaced(peer, "pod")
     return PodPeer(namespace, name)
 
 
-def _address(fields: _Fields, name: str) -> Address:
-    try:
-        return parse_ip(fields.text(name))
-    except PrefixError as error:
-        raise fields.error(name, f"is no address: {error}") from error
-
-
-def _namespaced(fields: _Fields, name: str) -> tuple[str, str]:
-    namespace, slash, own = fields.text(name).partition("/")
-    if not (namespace and slash and own) or "/" in own:
-        raise fields.error(name, "is written namespace/name")
-    return namespace, own
-
-
-def _protocol(flow: _Fields) -> int:
-    written = flow.raw.get("protocol")
-    if isinstance(written, str):
-        if written.lower() in _PROTOCOLS:
-            return _PROTOCOLS[written.lower()]
-        if not (written.isascii() and written.isdigit()) or len(written) > len(str(_BYTE)):
-            raise flow.error("protocol", f"is {written!r}: a number or {_known_protocols()}")
-        written = int(written)
-    if written is None or isinstance(written, bool) or not isinstance(written, int):
-        raise flow.error("protocol", f"is {_word(written)}: a number or {_known_protocols()}")
-    if not 1 <= written <= _BYTE:
-        raise flow.error("protocol", f"is {written}, beyond 1 to {_BYTE}")
-    return written
-
-
-def _known_protocols() -> str:
-    return ", ".join(PROTOCOL_NUMBERS)
-
-
-def _family(flow: _Fields, peers: tuple[Source, Destination], protocol: int) -> Family:
+def _family(flow: Fields, peers: tuple[Source, Destination], protocol: int) -> Family:
     """The family of the addresses and of the protocol, which must agree; IPv4 where nothing tells."""
-    named = flow.value("family", int, _Need.OPTIONAL)
+    named = flow.value("family", int, Need.OPTIONAL)
     if named is not None and named not in set(Family):
         raise flow.error("family", f"is {named}, neither 4 nor 6")
     told = [peer.address[0] for peer in peers if isinstance(peer, IpPeer)]
@@ -301,33 +197,33 @@ def _family(flow: _Fields, peers: tuple[Source, Destination], protocol: int) -> 
     return told[0] if told else Family.V4
 
 
-def _port(flow: _Fields, protocol: int) -> int | None:
-    need = _Need.REQUIRED if protocol in PORT_PROTOCOLS else _Need.OPTIONAL
-    port = flow.number("port", (1, _PORT), need)
+def _port(flow: Fields, protocol: int) -> int | None:
+    need = Need.REQUIRED if protocol in PORT_PROTOCOLS else Need.OPTIONAL
+    port = flow.number("port", (1, PORT), need)
     if port is not None and protocol not in PORT_PROTOCOLS:
         raise flow.error("port", "belongs to TCP, UDP and SCTP")
     return port
 
 
-def _src_ports(flow: _Fields, protocol: int) -> IntervalSet:
-    port = flow.number("src_port", (1, _PORT), _Need.OPTIONAL)
+def _src_ports(flow: Fields, protocol: int) -> IntervalSet:
+    port = flow.number("src_port", (1, PORT), Need.OPTIONAL)
     if port is not None and protocol not in PORT_PROTOCOLS:
         raise flow.error("src_port", "belongs to TCP, UDP and SCTP")
     return CLIENT_PORTS if port is None else IntervalSet.single(port)
 
 
-def _icmp(flow: _Fields, protocol: int, family: Family) -> tuple[int, int] | None:
+def _icmp(flow: Fields, protocol: int, family: Family) -> tuple[int, int] | None:
     """The ICMP type and code: those of an echo request where the flow does not say."""
     if flow.raw.get("icmp") is None:
         return _ICMP_ECHO_REQUEST[family] if protocol in _ICMP_OF else None
     if protocol not in _ICMP_OF:
         raise flow.error("icmp", "belongs to ICMP and ICMPv6")
     icmp = flow.inner("icmp", ("type", "code"))
-    kind = icmp.number("type", (0, _BYTE), _Need.REQUIRED) or 0
-    return kind, icmp.number("code", (0, _BYTE), _Need.OPTIONAL) or 0
+    kind = icmp.number("type", (0, BYTE), Need.REQUIRED) or 0
+    return kind, icmp.number("code", (0, BYTE), Need.OPTIONAL) or 0
 
 
-def _via(flow: _Fields) -> Via | None:
+def _via(flow: Fields) -> Via | None:
     if flow.raw.get("via") is None:
         return None
     via = flow.inner("via", ("node", "interface"))

@@ -100,6 +100,14 @@ class ServiceTable:
         address, port = socket
         return None if port is None else self._virtual.get((address, protocol, port))
 
+    def sockets(self) -> Iterator[tuple[Address, int, int]]:
+        """Every virtual address at which some Service is called, with protocol and port."""
+        return iter(self._virtual)
+
+    def node_ports(self, family: Family) -> Iterator[tuple[int, int]]:
+        """The protocol and number of every node port of *family*."""
+        return ((protocol, port) for own, protocol, port in self._node_ports if own is family)
+
     def node_port(self, family: Family, protocol: int, port: int | None) -> Call | None:
         """The call of a node's own address at *port*; None if it is no node port of the family."""
         return None if port is None else self._node_ports.get((family, protocol, port))

@@ -1,6 +1,8 @@
 """The ways of a packet into, through and out of nodes, hook by hook in the order of Felix's chains.
 
-Nothing is evaluated here: every verdict is the world's, of the packet as it is at that hook.
+Nothing is evaluated here: every verdict is the world's, of the packet as it is at that hook. A walk may
+be of many packets at once, which part where `Walk.within` and its like are asked: what a way depends on
+is asked of packets in no other manner, and of destinations only what `targets` cuts them by.
 Source: felix/rules/static.go, felix/rules/dispatch.go, felix/dataplane/linux/endpoint_mgr.go.
 """
 
@@ -19,15 +21,16 @@ from service.policy.rewrites import BACKEND, Rewrites, refusal_at, translation_a
 from service.policy.stages import Stage, Verdict
 from service.policy.topology import Topology, is_loopback
 from service.policy.translation import Translator
+from service.policy.walk import Extent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from service.net.prefixes import Address
     from service.policy.kube_proxy import Backend
-    from service.policy.stages import Walk
     from service.policy.topology import Link
     from service.policy.translation import Translation
+    from service.policy.walk import Walk
     from service.policy.world import World
 
 T = TypeVar("T")
@@ -69,7 +72,7 @@ class Paths:
             walk = walk.judge(out, Hook.UNTRACKED, Direction.EGRESS)
         translation = self._translation(walk, node, socket)
         if translation is not None:
-            if walk.accepted.may:
+            if walk.may_be_accepted:
                 return walk.stopped(f"where an untracked packet for {translation.call} goes")
             return self._translated_by_sender(walk, out, translation)
         if is_loopback(address) and self._is_node_port(socket.port):
@@ -87,22 +90,20 @@ class Paths:
         walk = walk.reopened()
         if link.pod is None:
             walk = walk.judge(link, Hook.UNTRACKED, Direction.INGRESS)
-        untracked = walk.accepted
+        untracked = walk.may_be_accepted
         walk = walk.judge(link, Hook.PRE_DNAT, Direction.INGRESS)
         is_loop = link.interface == LOOPBACK
         translation = None if is_loop else self._translation(walk, link.node, socket)
         if translation is None:
-            return self._routed(
-                walk, link, socket, tracking=_Tracking(untracked=bool(untracked.may))
-            )
-        if untracked.may:
+            return self._routed(walk, link, socket, tracking=_Tracking(untracked=untracked))
+        if untracked:
             return _untranslated(walk, link, translation)
         return self._translated(walk, link, translation)
 
     def _translation(self, walk: Walk, node: str, socket: Socket) -> Translation | None:
         if walk.ended:
             return None
-        return self.translator.of(walk.live, node, socket, protocol=self._protocol)
+        return self.translator.of(walk, node, socket, protocol=self._protocol)
 
     def _is_node_port(self, port: int | None) -> bool:
         return self.translator.is_node_port(self._family, self._protocol, port)
@@ -130,11 +131,11 @@ class Paths:
     def _to_host(self, walk: Walk, link: Link) -> Walk:
         """To a process of the host: pods by a hook of their own, and never past a host endpoint."""
         wrapped = self.topology.pools.wrapped(self._family)
-        if not walk.ended and walk.live.may <= wrapped:
+        if not walk.ended and walk.within(wrapped):
             return self._unwrapped(walk, link)
         if link.pod is None:
             return walk.judge(link, Hook.NORMAL, Direction.INGRESS)
-        if walk.live.may <= self._neighbour_discovery():
+        if walk.within(self._neighbour_discovery()):
             return walk
         walk = walk.judge_workload(link.pod, Direction.EGRESS)
         return self._endpoint_to_host(walk, link)
@@ -143,7 +144,7 @@ class Paths:
         """An outer packet: Felix takes it from other nodes, whatever policy says, and from nobody else."""
         external = addresses_in(self._world.felix(link.node).external_nodes, self._family)
         known = self.topology.node_addresses(self._family) | external
-        is_known = walk.live.may.project(Field.SRC) <= known
+        is_known = walk.comes_from(known)
         note = "" if is_known else "encapsulated packets come from nodes only"
         verdict = Verdict.ALLOW if is_known else Verdict.DENY
         reason = Reason.ENCAPSULATION.value
@@ -176,9 +177,9 @@ class Paths:
     def _out_of_host(self, walk: Walk, out: Link) -> Walk:
         """Normal egress policy on what a host sends; wrapped packets to other nodes are exempt."""
         wrapped = self.topology.pools.wrapped(self._family)
-        if not walk.ended and walk.live.may <= wrapped:
-            nodes = self.topology.node_addresses(self._family)
-            if walk.live.may.project(Field.DST) <= nodes:
+        if not walk.ended and walk.within(wrapped):
+            nodes = self._box({Field.DST: self.topology.node_addresses(self._family)})
+            if walk.within(nodes):
                 reason = Reason.ENCAPSULATION.value
                 return walk.told(
                     Stage(out.node, Hook.NORMAL, Direction.EGRESS, Verdict.ALLOW, reason=reason)
@@ -295,7 +296,7 @@ class Paths:
             ways.append(
                 way.judge(out, Hook.NORMAL, Direction.EGRESS) if out and looks_again else way
             )
-        if len({way.disposition for way in ways}) == 1:
+        if walk.extent is Extent.ONE and len({way.disposition for way in ways}) == 1:
             return ways[-1]
         return walk.joined(
             ways,
@@ -335,7 +336,7 @@ _TO_HOST = {"Accept": Verdict.ALLOW, "Return": Verdict.UNDECIDED}
 
 def _untranslated(walk: Walk, link: Link, translation: Translation) -> Walk:
     """A packet for a Service that untracked policy accepts: conntrack, and so NAT, lets it be."""
-    if walk.open.may:
+    if walk.may_be_open:
         return walk.stopped(f"whether the packet is translated for {translation.call}")
     note = f"untracked packets are never translated for {translation.call}: nobody listens there"
     return walk.refused(refusal_at(link.node, Direction.INGRESS, note))

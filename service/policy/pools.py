@@ -14,6 +14,8 @@ from service.net.prefixes import Family, PrefixError, addresses_in, parse_ip, pa
 from service.policy.hooks import VXLAN_PORT, ipip_packets, vxlan_packets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from service.model.kinds.node import Node
     from service.net.intervals import IntervalSet
     from service.net.prefixes import Address, Prefix
@@ -93,6 +95,10 @@ class Pools:
         if any(pool.vxlan_mode != _NEVER for pool in of_family):
             spaces.append(vxlan_packets(family))
         return HeaderSpace.union_all(family, spaces)
+
+    def networks(self, family: Family) -> Iterator[Prefix]:
+        """The network of each pool."""
+        return (pool.cidr for pool in self._pools if pool.cidr.family is family)
 
     def addresses(self, family: Family) -> IntervalSet:
         """The addresses of every pool."""

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
-from service.policy.cause import Reason
+from service.policy.cause import Passage, Reason
 from service.policy.entries import LOOPBACK
 from service.policy.flow_query import CLIENT_PORTS
-from service.policy.stages import Passage, Stage, Verdict
+from service.policy.stages import Stage, Verdict
 
 if TYPE_CHECKING:
     from service.net.prefixes import Family
     from service.policy.cause import Direction
     from service.policy.kube_proxy import Backend, Socket
-    from service.policy.stages import Walk
     from service.policy.topology import Link, Topology
     from service.policy.translation import Translation
+    from service.policy.walk import Walk
     from service.policy.world import World
 
 BACKEND = "which backend kube-proxy picks"
@@ -82,7 +82,7 @@ class Rewrites:
     def leaves_pools(self, walk: Walk, node: str, socket: Socket) -> bool:
         """Whether ``natOutgoing`` masquerades the packet: from a pool that has it, to no pool at all."""
         pools = self._topology.pools
-        if walk.ended or not walk.live.may.project(Field.SRC) <= pools.natted(self._family):
+        if walk.ended or not walk.comes_from(pools.natted(self._family)):
             return False
         if socket.address[1] in pools.addresses(self._family):
             return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from service.model.kinds.endpoint_slice import EndpointSlice
 from service.model.kinds.node import Interface, InterfaceAddress
 from service.net.intervals import IntervalSet
-from service.net.prefixes import Family, format_ip
+from service.net.prefixes import Family, addresses_in, format_ip
 from service.policy.entries import LOOPBACK, entries, known_addresses
 from service.policy.gates import Gate
 from service.policy.pools import Pools
@@ -53,10 +53,20 @@ class Topology:
         for node in world.node_names:
             for address in _addresses(world, node):
                 self._owners.setdefault(address, node)
+        owned: dict[tuple[str, Family], list[tuple[int, int]]] = {}
+        for (family, value), node in self._owners.items():
+            owned.setdefault((node, family), []).append((value, value))
+        self._owned = {key: IntervalSet.of(*values) for key, values in owned.items()}
         self.pools = Pools(world)
         self._pods = {address: pod for pod in world.workloads.values() for address in pod.addresses}
         self._nameless_pods = dict(_pod_addresses(world))
-        self._pod_nets = tuple(net for node in world.nodes.values() for net in node.pod_cidrs)
+        self.pod_nets = tuple(net for node in world.nodes.values() for net in node.pod_cidrs)
+
+    def addresses(self) -> Iterator[Address]:
+        """Every address that is a node's or a pod's."""
+        yield from self._owners
+        yield from self._pods
+        yield from self._nameless_pods
 
     def owner(self, address: Address) -> str:
         """The node that has *address*; "" for none that is known."""
@@ -70,7 +80,7 @@ class Topology:
         """Whether *address* is, or can only be, that of a pod of which nothing else is known."""
         if address in self._owners or address in self._pods:
             return False
-        return address in self._nameless_pods or any(_holds(net, address) for net in self._pod_nets)
+        return address in self._nameless_pods or any(_holds(net, address) for net in self.pod_nets)
 
     def place(self, address: Address) -> str:
         """The node that has *address*, or whose pod has it; "" for none that is known."""
@@ -81,6 +91,26 @@ class Topology:
         """The addresses of every node."""
         values = (value for own, value in self._owners if own is family)
         return IntervalSet.of(*((value, value) for value in values))
+
+    def pod_addresses(self, family: Family) -> IntervalSet:
+        """The addresses of every pod that Calico polices."""
+        values = (value for own, value in self._pods if own is family)
+        return IntervalSet.of(*((value, value) for value in values))
+
+    def unknown_pods(self, family: Family) -> IntervalSet:
+        """The addresses that are, or can only be, those of pods of which nothing else is known."""
+        nameless = (value for own, value in self._nameless_pods if own is family)
+        found = IntervalSet.of(*((value, value) for value in nameless))
+        nets = addresses_in(self.pod_nets, family)
+        return (found | nets) - self.node_addresses(family) - self.pod_addresses(family)
+
+    def owned(self, node: str, family: Family) -> IntervalSet:
+        """The addresses of *node*."""
+        return self._owned.get((node, family), IntervalSet.EMPTY)
+
+    def local_addresses(self, node: str, family: Family) -> IntervalSet:
+        """The addresses for which packets stay on *node*."""
+        return self.owned(node, family) | loopback_addresses(family)
 
     def address(self, node: str, family: Family) -> Address | None:
         """The address by which others call *node* in *family*: its first; None where none is known."""
@@ -235,6 +265,11 @@ class Topology:
                 return Link(name, interface.name, self._gate(name, interface), source)
         doubt = f"the first interface of {name} has no {_name(family)} address to send from"
         return Link(name, "", Gate(), doubts=(doubt,))
+
+
+def loopback_addresses(family: Family) -> IntervalSet:
+    """The addresses that never leave their host."""
+    return IntervalSet.of(_LOOPBACK_NETS[family])
 
 
 def is_loopback(address: Address) -> bool:

@@ -32,8 +32,8 @@ from service.policy.stages import (
     PodPolicy,
     Stage,
     Verdict,
-    Walk,
 )
+from service.policy.walk import Walk
 
 if TYPE_CHECKING:
     from service.net.prefixes import Address

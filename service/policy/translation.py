@@ -8,19 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.net.headerspace import Field
 from service.net.prefixes import addresses_in
 from service.policy.flow_query import Access
 from service.policy.kube_proxy import Backend, ServiceTable, Socket
+from service.policy.topology import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from service.net.headerspace import Bounds
-    from service.net.intervals import IntervalSet
     from service.net.prefixes import Address, Family
     from service.policy.kube_proxy import Call
     from service.policy.topology import Topology
+    from service.policy.walk import Walk
     from service.policy.workloads import WorkloadEndpoint
     from service.policy.world import World
 
@@ -52,31 +51,42 @@ class Translator:
         self._services = ServiceTable(world.snapshot)
         self._pod_nets = tuple(net for node in world.nodes.values() for net in node.pod_cidrs)
         self._host_ports = _host_ports(world.workloads.values())
+        self._virtual_ports: dict[Address, list[tuple[int, int]]] = {}
+        for address, protocol, port in self._services.sockets():
+            self._virtual_ports.setdefault(address, []).append((protocol, port))
 
-    def of(
-        self, packets: Bounds, node: str, socket: Socket, *, protocol: int
-    ) -> Translation | None:
-        """What *node* makes of *packets* for *socket*; None where it leaves the destination alone."""
+    def virtual_addresses(self) -> Iterator[Address]:
+        """Every virtual address of a Service."""
+        return iter(self._virtual_ports)
+
+    def ports(self, address: Address) -> frozenset[tuple[int, int]]:
+        """The protocols and ports at which some node has a translation for packets to *address*."""
+        found = set(self._virtual_ports.get(address, ()))
+        owner = self._topology.owner(address)
+        if owner or is_loopback(address):
+            found.update(self._services.node_ports(address[0]))
+        found.update((protocol, port) for node, protocol, port in self._host_ports if node == owner)
+        return frozenset(found)
+
+    def of(self, walk: Walk, node: str, socket: Socket, *, protocol: int) -> Translation | None:
+        """What *node* makes of *walk* for *socket*; None where it leaves the destination alone."""
         call = self._services.virtual(socket, protocol)
         if call is None and self._topology.owner(socket.address) == node:
             call = self._services.node_port(socket.address[0], protocol, socket.port)
         if call is not None:
-            sources = packets.may.project(Field.SRC)
-            return self._of_service(sources, node, call, family=socket.address[0])
+            return self._of_service(walk, node, call, family=socket.address[0])
         return self._of_host_port(node, socket, protocol)
 
     def is_node_port(self, family: Family, protocol: int, port: int | None) -> bool:
         """Whether some Service has the node port."""
         return self._services.node_port(family, protocol, port) is not None
 
-    def _of_service(
-        self, sources: IntervalSet, node: str, call: Call, *, family: Family
-    ) -> Translation:
-        if _is_out_of_range(sources, call, family):
+    def _of_service(self, walk: Walk, node: str, call: Call, *, family: Family) -> Translation:
+        if _is_out_of_range(walk, call, family):
             why = f"{call}: the source is in none of its loadBalancerSourceRanges"
             return Translation(str(call), refusal=why)
-        from_pods = self._are_pods(sources, family)
-        from_node = self._are_of(node, sources, family)
+        from_pods = self._are_pods(walk, family)
+        from_node = walk.comes_from(self._topology.local_addresses(node, family))
         # kube-proxy spares pods and its own node what a Local policy asks of the outside.
         spared = call.is_external and (from_pods or from_node)
         only_on = node if call.keeps_local and not spared else ""
@@ -106,16 +116,11 @@ class Translator:
                 return Translation(f"host port {socket.port}", (backend,))
         return None
 
-    def _are_pods(self, sources: IntervalSet, family: Family) -> bool:
-        """Whether kube-proxy takes all of *sources* for pods', by the networks that it was told of."""
+    def _are_pods(self, walk: Walk, family: Family) -> bool:
+        """Whether kube-proxy takes the sources for pods', by the networks that it was told of."""
         nets = addresses_in(self._pod_nets, family)
         nets = nets or self._topology.pools.addresses(family)
-        if nets:
-            return sources <= nets
-        return all(self._topology.pod((family, one)) for one in _singles(sources))
-
-    def _are_of(self, node: str, sources: IntervalSet, family: Family) -> bool:
-        return all(self._topology.is_local(node, (family, one)) for one in _singles(sources))
+        return walk.comes_from(nets or self._topology.pod_addresses(family))
 
 
 def _host_ports(pods: Iterable[WorkloadEndpoint]) -> _HostPorts:
@@ -131,14 +136,9 @@ def _host_ports(pods: Iterable[WorkloadEndpoint]) -> _HostPorts:
     return found
 
 
-def _is_out_of_range(sources: IntervalSet, call: Call, family: Family) -> bool:
+def _is_out_of_range(walk: Walk, call: Call, family: Family) -> bool:
     """Whether kube-proxy drops the packet by the source ranges of a load balancer."""
     ranges = [one for one in call.service.load_balancer_source_ranges if one.family is family]
     if call.access is not Access.LOAD_BALANCER or not ranges:
         return False
-    return not sources <= addresses_in(ranges, family)
-
-
-def _singles(values: IntervalSet) -> Iterator[int]:
-    """The values, as far as they stand alone; the first of every longer range."""
-    return (lo for lo, _ in values.ranges)
+    return not walk.comes_from(addresses_in(ranges, family))

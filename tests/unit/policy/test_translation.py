@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from service.net.headerspace import Bounds, Field, HeaderSpace
+from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.net.prefixes import Family, parse_ip
 from service.policy.kube_proxy import Socket
 from service.policy.topology import Topology
 from service.policy.translation import Translator
+from service.policy.walk import Walk
 from service.policy.world import World
 from tests.factories import make_node, make_pod, make_snapshot, raw
 from tests.trace_factories import POD_ON_W1, POD_ON_W2, W1, web
@@ -26,9 +27,9 @@ def translated(socket, *objects, source=OUTSIDE):
     )
     world = World.of(make_snapshot(*nodes, *objects))
     sources = IntervalSet.single(parse_ip(source)[1])
-    packets = Bounds.exact(HeaderSpace.box(Family.V4, {Field.SRC: sources}))
+    walk = Walk.start(world, HeaderSpace.box(Family.V4, {Field.SRC: sources}))
     target = Socket(parse_ip(socket[0]), socket[1])
-    return Translator(world, Topology(world)).of(packets, "w1", target, protocol=TCP)
+    return Translator(world, Topology(world)).of(walk, "w1", target, protocol=TCP)
 
 
 @pytest.mark.parametrize(
