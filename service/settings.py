@@ -135,6 +135,8 @@ _NAMESPACES: Final = _list_of(
 )
 _ENDPOINTS: Final = _list_of(_endpoint, "address:port")
 _SELECTOR: Final = Form("Calico selector", str.strip)
+_NAMES: Final = _list_of(str, "names")
+_MODES: Final = _list_of(str, "check[@point][:namespace]=action")
 _ANSWER: Final = _one_of(get_args(Answer))
 _STRICTNESS: Final = _one_of(get_args(Strictness))
 _ON_ERROR: Final = _one_of(get_args(OnError))
@@ -231,6 +233,31 @@ class Settings:
         _ON_ERROR,
         default="deny",
         text="The webhook's answer when Nodeward itself fails.",
+    )
+    enforcement: tuple[str, ...] = _setting(
+        "enforcement",
+        _MODES,
+        text="What is done about findings, where, and of which namespace: deny, warn or dryrun, at "
+        "admission, audit or cli. The check may be *; the narrowest mode counts. Without one: deny.",
+    )
+    exceptions_max_days: int = _setting(
+        "exceptions.max_days",
+        _integer(1, 3650),
+        default="90",
+        text="The longest time for which a NodewardException holds, from its notBefore.",
+    )
+    admission_exempt: tuple[str, ...] = _setting(
+        "admission.exempt",
+        _NAMES,
+        text="Users and groups whose requests are judged, told and recorded, and never refused.",
+    )
+    calico_apiserver_accounts: tuple[str, ...] = _setting(
+        "calico.apiserver_accounts",
+        _NAMES,
+        default="system:serviceaccount:calico-apiserver:calico-apiserver, "
+        "system:serviceaccount:calico-system:calico-apiserver",
+        text="Accounts under which Calico's aggregated API server stores what it has admitted: a "
+        "break-glass that travels in the object is not authorised a second time.",
     )
     limits_body_bytes: int = _setting(
         "limits.body_bytes",

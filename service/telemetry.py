@@ -86,10 +86,20 @@ _RELOADS = Counter(
     registry=REGISTRY,
 )
 _AUDITS = Counter("nodeward_audits", "Audits run.", ["result"], registry=REGISTRY)
+_JOURNAL_FAILURES = Counter(
+    "nodeward_journal_failures",
+    "Decisions that are not known to be on disk.",
+    registry=REGISTRY,
+)
 _BUILD = Gauge(
     "nodeward_build_info", "1, labelled with the version.", ["version"], registry=REGISTRY
 )
 _BUILD.labels(__version__).set(1)
+
+
+def count_journal_failure(records: int = 1) -> None:
+    """Record that so many decisions could not be written to the journal."""
+    _JOURNAL_FAILURES.inc(records)
 
 
 def count_review(

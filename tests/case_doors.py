@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from functools import partial
 
 from service.admission.decide import decide
+from service.admission.terms import terms
 from service.api import auth
 from service.api.app import create_app
 from service.api.context import Context
 from service.api.worlds import Worlds
 from service.audit.cases import CLUSTER
-from service.checks.settings import check_settings
 from service.cli.main import run
 from service.cluster.watch import Watch, read_whole
 from service.policy.world import World
@@ -93,7 +93,7 @@ class Webhook:
     def __init__(self, case):
         paths = [str(case.folder / CLUSTER)]
         self._watch = Watch(paths, lambda: World.of(read_whole(paths).snapshot))
-        judged = partial(decide, settings=check_settings(case.settings))
+        judged = partial(decide, terms=terms(case.settings), now_s=int(time.time()))
         judge = Judge(self._watch, judged, case.settings.on_error)
         self._client = create_webhook(
             self._watch, judge, body_limit_bytes=_LIMIT_BYTES

@@ -46,6 +46,7 @@ def make_finding_document(**changes: Any) -> dict[str, Any]:
         "unknown": ["what pods would add to role == 'client'"],
         "details": {"nodes": ["node1"]},
         "fix": {"summary": "deny the rest", "yaml": "kind: GlobalNetworkPolicy\n"},
+        "suppression": None,
         **changes,
     }
     identity = f"{document['subject']}{document['reason']}{document['key']}"
@@ -90,3 +91,12 @@ def make_token(name: str = "first", **changes: Any) -> Token:
         "scopes": frozenset({"read", "audit"}),
     }
     return Token(name=name, **values | changes)
+
+
+SUPPRESSION = {
+    "exception": "legacy",
+    "reason": "it filters by itself",
+    "owner": "net@example.org",
+    "ticket": "NET-1",
+    "expires": "2026-12-24T00:00:00Z",
+}

@@ -18,7 +18,7 @@ from service import telemetry
 from service.admission.decide import decide
 from service.admission.review import Operation, read_review
 from service.admission.review import response as review_response
-from service.checks.settings import check_settings
+from service.admission.terms import terms
 from service.cluster.readiness import is_ready, readiness
 from service.cluster.watch import Watch, read_whole
 from service.model.refs import CALICO_V1, CALICO_V3
@@ -33,6 +33,7 @@ from webhook.warm import warm
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from service.admission.decide import Decision
     from service.admission.review import ReviewRequest
     from webhook.judge import Decide, Judgement
 
@@ -61,7 +62,11 @@ def serve(paths: Sequence[str]) -> Flask:
     """
     telemetry.configure_logging()
     settings = load()
-    judged = partial(decide, settings=check_settings(settings))
+    agreed = terms(settings)
+
+    def judged(world: World, review: ReviewRequest) -> Decision:
+        return decide(world, review, agreed, now_s=int(time.time()))
+
     watch = Watch(paths, partial(_read, paths, judged))
     watch.start()
     atexit.register(watch.close)

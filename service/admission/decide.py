@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from service.admission.enforcement import EnforcementPoint
+from service.admission.override import Override, Way, overridden, plea, refusing
 from service.admission.review import Operation as Asked
 from service.checks.contract import Transition
+from service.checks.exceptions import Exceptions, Moment
 from service.checks.run import checks, review
 from service.checks.verdict import Result
 from service.errors import InputError, SourceLocation
@@ -19,7 +22,9 @@ from service.model.snapshot import Change, Operation
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from service.admission.override import Plea
     from service.admission.review import ReviewRequest
+    from service.admission.terms import Terms
     from service.checks.settings import CheckSettings
     from service.checks.verdict import Verdict
     from service.policy.world import World
@@ -31,7 +36,11 @@ _UNNAMED = "unnamed"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer to one review. ``message`` is what the user of kubectl sees when it is refused."""
+    """The answer to one review. ``message`` is what the user of kubectl sees when it is refused.
+
+    ``change`` is None where nothing was judged. ``plea`` is the break-glass that a refused request asks
+    for; whether the caller may is not known here. ``override`` is what let a refused request pass.
+    """
 
     uid: str
     allowed: bool
@@ -41,10 +50,13 @@ class Decision:
     audit_annotations: Mapping[str, str] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
     revision: str = ""
+    change: Change | None = None
+    plea: Plea | None = None
+    override: Override | None = None
 
 
-def decide(world: World, request: ReviewRequest, settings: CheckSettings) -> Decision:
-    """What *world* says of *request*.
+def decide(world: World, request: ReviewRequest, terms: Terms, *, now_s: int) -> Decision:
+    """What *world* says of *request* at the second *now_s* since 1970, under *terms*.
 
     A kind that no check judges, an object that is on its way out, and the deletion of what we do not
     read pass without an opinion. An object that cannot be read at all is refused: its harm is not known.
@@ -52,13 +64,29 @@ def decide(world: World, request: ReviewRequest, settings: CheckSettings) -> Dec
     if not _is_judged(request):
         return Decision(request.uid, allowed=True, revision=world.snapshot.revision)
     try:
-        change = _change(request, settings)
+        change = _change(request, terms.checks)
     except InputError as error:
         return Decision(request.uid, allowed=False, code=_FORBIDDEN, message=str(error))
     if change is None or _is_leaving(change):
         return Decision(request.uid, allowed=True, revision=world.snapshot.revision)
     transition = _transition(world, change)
-    return _decision(request, tuple(review(transition, settings)), transition)
+    moment = Moment(now_s, terms.max_days)
+    found = Exceptions(world, moment).suppressed(review(transition, terms.checks))
+    verdicts = tuple(terms.enforcement.enforced(found, EnforcementPoint.ADMISSION))
+    decision = _decision(request, verdicts, transition)
+    return decision if decision.allowed else _passed(decision, request, terms, now_s=now_s)
+
+
+def _passed(decision: Decision, request: ReviewRequest, terms: Terms, *, now_s: int) -> Decision:
+    """A refusal, passed where the account is exempt, or with the plea that the request makes."""
+    exempt = [who for who in (request.user, *request.groups) if who in terms.exempt]
+    if exempt:
+        why = f"{exempt[0]} is exempt by setting"
+        return overridden(decision, Override(Way.EXEMPT_ACCOUNT, why, refusing(decision)))
+    if decision.change is None:
+        return decision
+    asked = plea(request, decision.change, now_s=now_s, api_servers=terms.api_servers)
+    return replace(decision, plea=asked)
 
 
 def _is_judged(request: ReviewRequest) -> bool:
@@ -166,6 +194,7 @@ def _decision(
         audit_annotations=_annotations(verdicts),
         verdicts=verdicts,
         revision=transition.before.snapshot.revision,
+        change=transition.change,
     )
 
 

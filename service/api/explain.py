@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from service.admission.decide import decide
 from service.admission.review import parse_review
 from service.admission.review import response as review_response
+from service.admission.terms import terms
 from service.api import schemas
 from service.api.answer import json_answer
 from service.api.body import JSON, Blueprint, json_body
@@ -76,5 +77,7 @@ def review(query: dict[str, Any]) -> Response:
     """
     request = parse_review(json_body())
     world = context().worlds.of(query["audit"])
-    decision = decide(world, request, check_settings(context().settings))
+    here = context()
+    now_s = int(here.now().timestamp())
+    decision = decide(world, request, terms(here.settings), now_s=now_s)
     return json_answer({**review_response(decision)})

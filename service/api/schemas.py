@@ -208,6 +208,16 @@ class Fix(Strict):
     yaml = _told(fields.String, "manifests to apply")
 
 
+class Suppression(Strict):
+    """The exception that somebody answers with."""
+
+    exception = _told(fields.String, "name of the NodewardException")
+    reason = _told(fields.String, "why the finding is borne")
+    owner = _told(fields.String, "who answers for it")
+    ticket = _told(fields.String, "where it is tracked")
+    expires = _told(fields.String, "when the finding counts again, RFC 3339 in UTC")
+
+
 class Finding(Strict):
     """A verdict that is no pass, with its proof."""
 
@@ -229,6 +239,12 @@ class Finding(Strict):
     )
     details = _told(fields.Dict, "further facts of the check")
     fix = _told(fields.Nested, "a verified change", nested=Fix, allow_none=True)
+    suppression = _told(
+        fields.Nested,
+        "the exception that covers it; a finding that has one does not count",
+        nested=Suppression,
+        allow_none=True,
+    )
 
 
 class Paged(Strict):

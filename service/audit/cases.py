@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from service.admission.decide import decide
 from service.admission.review import parse_review
 from service.admission.review import response as review_response
+from service.admission.terms import terms
 from service.audit.expectation import Expectation, parse_expectation
-from service.audit.run import Source, verdicts
+from service.audit.run import Source, chosen_checks, judged
 from service.checks.finding import to_json
-from service.checks.settings import check_settings
 from service.cluster.manifests import load_paths
 from service.cluster.yaml_docs import MAX_BYTES, decoded_text, documents
 from service.errors import ManifestError, SourceLocation
@@ -63,11 +64,13 @@ class Engine:
 
     def findings(self) -> Sequence[Mapping[str, Json]]:
         """The findings of an audit, passes included."""
-        return [to_json(one) for one in verdicts(self.source, check_settings(self.settings))]
+        agreed, at_s = terms(self.settings), int(time.time())
+        return [to_json(one) for one in judged(self.source, agreed, chosen_checks(), at_s=at_s)]
 
     def review(self, review: Mapping[str, object]) -> Mapping[str, object]:
         """The answer to an AdmissionReview."""
-        decision = decide(self.source.world, parse_review(review), check_settings(self.settings))
+        asked, agreed = parse_review(review), terms(self.settings)
+        decision = decide(self.source.world, asked, agreed, now_s=int(time.time()))
         return {**review_response(decision)}
 
     def trace(self, flow: Mapping[str, object]) -> Mapping[str, object]:

@@ -30,6 +30,7 @@ _OF_FINDING = (
     "key",
     "line",
     "message",
+    "suppressed",
 )
 _OF_REVIEW = ("allowed", "check", "reason", "contains", "warnings")
 _OF_STAGE = ("node", "hook", "direction", "endpoint", "verdict", "tier", "policy", "rule", "reason")
@@ -211,6 +212,8 @@ def _agrees(name: str, wanted: object, finding: Mapping[str, Json]) -> bool:
             return list(_strings(wanted)) == finding["key"]
         case "line":
             return wanted == _mapping(finding["location"]).get("line")
+        case "suppressed":
+            return wanted == _mapping(finding["suppression"]).get("exception")
         case _:
             return wanted == finding.get(name)
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from service import __version__
+from service.admission.enforcement import EnforcementPoint
+from service.admission.terms import terms
+from service.checks.exceptions import ID as STALE
+from service.checks.exceptions import Exceptions, Moment
 from service.checks.finding import to_json
 from service.checks.run import audit as judge
 from service.checks.run import checks
-from service.checks.settings import check_settings
 from service.checks.verdict import Result, Severity
 from service.errors import SettingsError
 from service.policy.world import World
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
+    from service.admission.terms import Terms
     from service.checks.settings import CheckSettings
     from service.checks.verdict import Json, Verdict
     from service.cluster.manifests import Loaded
@@ -64,19 +68,26 @@ class Audit:
         )
 
 
-def audit(source: Source, settings: Settings, *, at: datetime, only: Collection[str] = ()) -> Audit:
+def audit(
+    source: Source,
+    settings: Settings,
+    *,
+    at: datetime,
+    only: Collection[str] = (),
+    point: EnforcementPoint = EnforcementPoint.AUDIT,
+) -> Audit:
     """The audit of *source* at the moment *at* by the checks *only*, or by all of them.
 
-    The same arguments give the same audit, id included. What could not be read is in the run.
+    The same arguments give the same audit, id included. What could not be read is in the run. What an
+    exception covers, or a mode only records at *point*, is told and not counted.
 
     Raises: SettingsError for an unknown check or an unusable network.
     """
-    chosen = _chosen(only)
+    chosen = chosen_checks(only)
     snapshot = source.loaded.snapshot
-    told = verdicts(source, check_settings(settings), chosen)
-    found = [verdict for verdict in told if verdict.result is not Result.PASS]
-    found.sort(key=lambda verdict: -verdict.severity.score)
-    tally = Counter(verdict.severity for verdict in found)
+    told = judged(source, terms(settings), chosen, at_s=int(at.timestamp()), point=point)
+    found = [one for one in told if one.result is not Result.PASS]
+    tally = Counter(one.severity for one in found if one.counts)
     run = AuditRun(
         id="",
         started_at=at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
@@ -95,6 +106,24 @@ def audit(source: Source, settings: Settings, *, at: datetime, only: Collection[
     )
     findings = tuple(Finding(place, to_json(verdict)) for place, verdict in enumerate(found))
     return Audit(replace(run, id=_identity(run)), findings)
+
+
+def judged(
+    source: Source,
+    agreed: Terms,
+    only: Collection[str],
+    *,
+    at_s: int,
+    point: EnforcementPoint = EnforcementPoint.AUDIT,
+) -> list[Verdict]:
+    """What the checks *only* say, passes included, the worst first, each as exceptions and modes have it."""
+    exceptions = Exceptions(source.world, Moment(at_s, agreed.max_days))
+    told = list(exceptions.suppressed(verdicts(source, agreed.checks, only)))
+    if STALE in only:
+        told += exceptions.stale(only)
+    told = list(agreed.enforcement.enforced(told, point))
+    told.sort(key=lambda one: -one.severity.score)
+    return told
 
 
 def verdicts(
@@ -123,7 +152,8 @@ def recorded(settings: Settings) -> dict[str, Json]:
     return told
 
 
-def _chosen(only: Collection[str]) -> tuple[str, ...]:
+def chosen_checks(only: Collection[str] = ()) -> tuple[str, ...]:
+    """The ids of the checks *only*, or of all. Raises: SettingsError for one that there is not."""
     known = [check.id for check in checks()]
     for name in only:
         if name not in known:

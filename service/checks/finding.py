@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from service.net.flow import protocol_name
@@ -38,6 +39,7 @@ def to_json(verdict: Verdict) -> dict[str, Json]:
         "unknown": [*verdict.unknown],
         "details": verdict.details,
         "fix": {"summary": verdict.fix.summary, "yaml": verdict.fix.yaml} if verdict.fix else None,
+        "suppression": asdict(verdict.suppression) if verdict.suppression else None,
     }
 
 

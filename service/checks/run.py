@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from service.checks.verdict import Verdict
     from service.policy.world import World
 
-APART = ("contract", "exposure", "finding", "fix", "run", "settings", "verdict", "witness")
+APART = (
+    "contract",
+    "exceptions",
+    "exposure",
+    "finding",
+    "fix",
+    "run",
+    "settings",
+    "verdict",
+    "witness",
+)
 """The modules beside the checks that are none."""
 
 

@@ -85,6 +85,17 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppression:
+    """The exception that somebody answers with for a finding, by its name, and until when."""
+
+    exception: str
+    reason: str
+    owner: str
+    ticket: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One answer of one check about one subject.
 
@@ -108,6 +119,12 @@ class Verdict:
     details: dict[str, Json] = field(default_factory=dict)
     space: Bounds | None = None
     fix: Fix | None = None
+    suppression: Suppression | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is harm that nobody answers for, and not merely recorded."""
+        return self.suppression is None and self.result not in {Result.PASS, Result.SKIP}
 
     @property
     def fingerprint(self) -> str:

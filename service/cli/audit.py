@@ -83,6 +83,7 @@ def audit(
 
 
 def _audited(loaded: Loaded, paths: tuple[str, ...], only: tuple[str, ...]) -> Audit:
+    from service.admission.enforcement import EnforcementPoint
     from service.audit.run import Source
     from service.audit.run import audit as run_audit
     from service.checks.run import checks
@@ -92,7 +93,8 @@ def _audited(loaded: Loaded, paths: tuple[str, ...], only: tuple[str, ...]) -> A
     for name in only:
         if name not in known:
             raise click.BadParameter(f"there is no check {name}; there are {', '.join(known)}")
-    return run_audit(Source(loaded, paths), load(), at=_now(), only=only)
+    point = EnforcementPoint.CLI
+    return run_audit(Source(loaded, paths), load(), at=_now(), only=only, point=point)
 
 
 def _now() -> datetime:

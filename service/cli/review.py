@@ -28,23 +28,26 @@ def review(paths: tuple[str, ...], source: str) -> ExitCode:
     if it is refused, and 3 if the review or some document cannot be read: one that cannot be read may
     be the policy that guards a port.
     """
+    import time
+
     import orjson
 
     from service.admission.decide import decide
     from service.admission.review import read_review, response
-    from service.checks.settings import check_settings
+    from service.admission.terms import terms
     from service.cluster.manifests import load_paths
     from service.policy.world import World
     from service.settings import load
 
-    settings = check_settings(load())
+    agreed = terms(load())
     loaded = load_paths(paths)
     if loaded.errors:
         for error in loaded.errors:
             click.echo(f"nodeward: {error}", err=True)
         return ExitCode.UNREADABLE
     request = read_review(_body(source))
-    decision = decide(World.of(loaded.snapshot), request, settings)
+    world = World.of(loaded.snapshot)
+    decision = decide(world, request, agreed, now_s=int(time.time()))
     click.echo(orjson.dumps(response(decision)))
     return ExitCode.CLEAN if decision.allowed else ExitCode.FINDINGS
 

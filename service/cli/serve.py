@@ -61,13 +61,13 @@ def _prepare(database: str, token_file: Path | None) -> None:
     """
     from datetime import UTC, datetime
 
+    from service.admission.terms import terms
     from service.api import auth
-    from service.checks.settings import check_settings
     from service.settings import load
     from service.store.port import open_store
 
     at = datetime.now(UTC)
-    check_settings(load())
+    terms(load())
     store = open_store(database)
     try:
         if token_file is not None:

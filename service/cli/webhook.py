@@ -57,10 +57,10 @@ def webhook(
     """
     import importlib
 
-    from service.checks.settings import check_settings
+    from service.admission.terms import terms
     from service.settings import load
 
-    check_settings(load())  # a setting at fault is told here, not in a worker's log
+    terms(load())  # a setting at fault is told here, not in a worker's log
     certificate, key = _pair(certificate, key, host=host)
     _check_address(host, port)
     server = importlib.import_module("webhook.server")  # by name: service does not know the door

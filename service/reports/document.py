@@ -87,6 +87,16 @@ class Fix(TypedDict):
     yaml: str
 
 
+class Suppression(TypedDict):
+    """The exception that somebody answers with."""
+
+    exception: str
+    reason: str
+    owner: str
+    ticket: str
+    expires: str
+
+
 class Finding(TypedDict):
     """A finding as every door tells it."""
 
@@ -106,6 +116,7 @@ class Finding(TypedDict):
     unknown: list[str]
     details: dict[str, Json]
     fix: Fix | None
+    suppression: Suppression | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +164,11 @@ def location_text(location: Location | Fault | None) -> str:
         return ""
     place = location["file"]
     return f"{place}:{location['line']}" if place and location["line"] else place
+
+
+def suppression_text(suppression: Suppression) -> str:
+    """Who answers for a finding, why, and until when."""
+    return (
+        f"by {suppression['owner']} until {suppression['expires']}: {suppression['reason']} "
+        f"({suppression['ticket']}, NodewardException {suppression['exception']})"
+    )

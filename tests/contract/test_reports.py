@@ -15,9 +15,17 @@ import yaml
 
 from service.reports.document import Report, exporters
 from tests.house.source import ROOT
-from tests.result_factories import make_finding_document, make_run
+from tests.result_factories import SUPPRESSION, make_finding_document, make_run
 
-BARE = {"location": None, "witness": None, "rules": [], "unknown": [], "advice": "", "fix": None}
+BARE = {
+    "location": None,
+    "witness": None,
+    "rules": [],
+    "unknown": [],
+    "advice": "",
+    "fix": None,
+    "suppression": None,
+}
 HOSTILE = "<script>alert(1)</script>\"'&\x1b[31m\u202e"
 
 
@@ -124,7 +132,7 @@ def test_csv_ends_every_line_with_crlf_and_has_as_many_cells_in_each():
     text = written("csv", make_finding_document(message='two\nlines, and "quotes"')).decode()
 
     assert text.count("\r\n") == 4
-    assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {20}
+    assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {21}
 
 
 def test_csv_tells_findings_faults_and_skipped_kinds_apart():
@@ -213,6 +221,19 @@ def test_text_marks_what_is_no_failure():
     text = written("text", make_finding_document(result="warn", severity="low")).decode()
 
     assert text.startswith("LOW WARN  Service default/bar")
+
+
+@pytest.mark.parametrize("format_id", ["text", "csv", "html"])
+def test_every_format_for_people_tells_who_bears_a_finding(format_id):
+    text = written(format_id, make_finding_document(suppression=SUPPRESSION)).decode()
+
+    assert "by net@example.org until 2026-12-24T00:00:00Z: it filters by itself (NET-1" in text
+
+
+def test_text_marks_what_an_exception_covers():
+    text = written("text", make_finding_document(suppression=SUPPRESSION)).decode()
+
+    assert text.startswith("SUPPRESSED HIGH  Service default/bar")
 
 
 def test_text_steers_no_terminal():

@@ -6,6 +6,7 @@ from tests.house.source import PACKAGES, imported, modules
 
 THREADED = {
     "service/cluster/watch.py": "the world in use, swapped when a manifest changes",
+    "service/journal/writer.py": "records on their way to the disk",
     "service/serving/worker.py": "connections, which pass from the poller to a thread and back",
     "webhook/tls.py": "the certificate in use, swapped when its file changes",
 }

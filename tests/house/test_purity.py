@@ -25,6 +25,7 @@ ALLOWED = {
     "json",
     "math",
     "operator",
+    "orjson",  # renders a record
     "re",
     "service",
     "types",

@@ -9,7 +9,7 @@ import codecs
 import csv
 from typing import IO, TYPE_CHECKING
 
-from service.reports.document import Exporter
+from service.reports.document import Exporter, suppression_text
 
 if TYPE_CHECKING:
     from service.reports.document import Fault, Finding, Report
@@ -35,6 +35,7 @@ COLUMNS = (
     "unknown",
     "advice",
     "fix",
+    "suppression",
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -58,7 +59,7 @@ def write(report: Report, stream: IO[bytes]) -> None:
 
 def _finding_row(finding: Finding) -> dict[str, object]:
     subject, location = finding["subject"], finding["location"]
-    witness, fix = finding["witness"], finding["fix"]
+    witness, fix, borne = finding["witness"], finding["fix"], finding["suppression"]
     return {
         **{name: finding[name] for name in ("fingerprint", "check", "reason", "result")},
         **{name: finding[name] for name in ("fingerprint", "check", "reason", "result")},
@@ -69,6 +70,7 @@ def _finding_row(finding: Finding) -> dict[str, object]:
         "rules": "; ".join(rule["text"] for rule in finding["rules"]),
         "unknown": "; ".join(finding["unknown"]),
         "fix": fix["summary"] if fix else "",
+        "suppression": suppression_text(borne) if borne else "",
     }
 
 

@@ -11,7 +11,7 @@ import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from service.reports.document import Exporter, location_text, subject_text
+from service.reports.document import Exporter, location_text, subject_text, suppression_text
 
 if TYPE_CHECKING:
     from service.reports.document import Report
@@ -48,7 +48,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"subject": subject_text, "location": location_text, "json": _json}
+    environment.filters |= {
+        "subject": subject_text,
+        "location": location_text,
+        "suppression": suppression_text,
+        "json": _json,
+    }
     return environment
 
 

@@ -6,7 +6,7 @@ import codecs
 from itertools import chain
 from typing import IO, TYPE_CHECKING
 
-from service.reports.document import Exporter, location_text, subject_text
+from service.reports.document import Exporter, location_text, subject_text, suppression_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,8 @@ def _finding_lines(finding: Finding) -> Iterator[str]:
         if finding["result"] == "fail"
         else f"{finding['severity']} {finding['result']}"
     )
+    if finding["suppression"]:
+        mark = f"suppressed {mark}"
     yield f"{mark.upper()}  {subject}  {finding['check']}: {finding['reason']}"
     yield f"  {finding['message']}"
     for name, value in _facts(finding):
@@ -50,6 +52,8 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "decided", f"{rule['hook']}: {rule['text']}"
     for gap in finding["unknown"]:
         yield "unknown", gap
+    if borne := finding["suppression"]:
+        yield "borne", suppression_text(borne)
     if finding["advice"]:
         yield "do", finding["advice"]
     if finding["fix"]:

@@ -4,7 +4,7 @@ import pytest
 
 from service.admission.decide import decide
 from service.admission.review import parse_review
-from service.checks.settings import CheckSettings
+from service.admission.terms import Terms
 from service.policy.world import World
 from tests.factories import (
     decode,
@@ -16,7 +16,7 @@ from tests.factories import (
 )
 from tests.review_factories import UID, make_review
 
-SETTINGS = CheckSettings()
+TERMS = Terms()
 NODE = make_node("w1", internal="10.0.0.11")
 HEP = make_hep(
     "w1-eth0",
@@ -49,7 +49,7 @@ def service(node_port=30080, name="bar", **metadata):
 
 def decision(*objects, revision="", **request):
     review = parse_review(make_review(**{"object": service(), **request}))
-    return decide(World(make_snapshot(*objects, revision=revision)), review, SETTINGS)
+    return decide(World(make_snapshot(*objects, revision=revision)), review, TERMS, now_s=0)
 
 
 def other(api_version, kind):
