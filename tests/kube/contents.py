@@ -21,6 +21,7 @@ _NAMESPACED = (
     ("/api/v1", "pods"),
     ("/api/v1", "services"),
     ("/api/v1", "serviceaccounts"),
+    ("/api/v1", "secrets"),
     ("/api/v1", "replicationcontrollers"),
     ("/apis/discovery.k8s.io/v1", "endpointslices"),
     ("/apis/networking.k8s.io/v1", "networkpolicies"),
