@@ -27,6 +27,16 @@ GUARDING_KINDS = frozenset(
     }
 )
 """The kinds whose change can open a node port or cut off the API server."""
+POLICY_KINDS = frozenset(
+    {
+        "GlobalNetworkPolicy",
+        "NetworkPolicy",
+        "ClusterNetworkPolicy",
+        "AdminNetworkPolicy",
+        "BaselineAdminNetworkPolicy",
+    }
+)
+"""The kinds of policies, of Kubernetes and Calico; a NetworkPolicy is of either."""
 
 
 POLICY_KINDS = frozenset(

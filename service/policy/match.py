@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from service.model.rule import Icmp, Port, ServiceMatch
+    from service.model.selector import Selector
     from service.policy.addresses import AddressBook, PortTriple
     from service.policy.convert import Entity, PolicyRule
 
@@ -54,6 +55,10 @@ class Matcher:
         """A matcher by *book*."""
         self._book = book
         self._known: dict[tuple[PolicyRule, Family], Match] = {}
+
+    def selected(self, selector: Selector, family: Family) -> AddressBounds:
+        """The addresses of *family* that a selector of a rule stands for."""
+        return self._book.selected(selector, family)
 
     def match(self, rule: PolicyRule, family: Family) -> Match:
         """The packets of *family* that *rule* matches."""

@@ -11,6 +11,7 @@ import yaml
 
 from service import telemetry
 from service.checks.run import checks
+from service.cli.main import run
 from tests.house.source import ROOT
 
 DOCS = ROOT / "docs"
@@ -49,6 +50,24 @@ def test_every_check_has_its_page(check):
     assert f"# {check.id}" == page.splitlines()[0]
     assert set() == {f"## {one}" for one in PARTS_OF_A_PAGE} - headings
     assert [] == [reason for reason in check.reasons if f"| `{reason}` |" not in page]
+
+
+EXAMPLES = [
+    pytest.param(command.split()[1:], told, id=f"{page.stem}: {command}")
+    for page in sorted((DOCS / "checks").glob("*.md"))
+    for command, told in re.findall(
+        r"^\$ (nodeward .*tests/cases/.*)\n((?:.+\n)+)```", page.read_text("utf-8"), re.MULTILINE
+    )
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), EXAMPLES)
+def test_an_example_shows_what_the_command_prints(arguments, told, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("NODEWARD_CONFIG", raising=False)
+    run(arguments)
+    printed = capsys.readouterr().out.splitlines()
+    assert [] == [line for line in told.splitlines() if line not in printed]
 
 
 def test_every_page_is_that_of_a_check():
