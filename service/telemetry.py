@@ -20,6 +20,8 @@ from prometheus_client.exposition import generate_latest
 from service import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from structlog.typing import FilteringBoundLogger, Processor
 
 METRICS_CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -62,6 +64,14 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class WatchEnd(StrEnum):
+    """How a watch ended; GONE has its list taken anew, of the others it is resumed."""
+
+    ENDED = "ended"
+    FAILED = "failed"
+    GONE = "gone"
+
+
 _REVIEWS = Counter(
     "nodeward_admission_reviews",
     "Admission reviews answered.",
@@ -83,6 +93,30 @@ _RELOADS = Counter(
     "nodeward_manifests_reloads",
     "Times that changed manifests were read again; after a failure the old world stands.",
     ["result"],
+    registry=REGISTRY,
+)
+_WATCHES = Counter(
+    "nodeward_watches",
+    "Watches of a live cluster that ended, and why.",
+    ["kind", "end"],
+    registry=REGISTRY,
+)
+_DIRECT_READS = Counter(
+    "nodeward_direct_reads",
+    "Reads of a live cluster beside its watches, to be sure before a denial.",
+    ["kind"],
+    registry=REGISTRY,
+)
+_SNAPSHOT_AGE = Gauge(
+    "nodeward_snapshot_age_seconds",
+    "Time since all of a live cluster's snapshot was known to be what its server has.",
+    ["cluster"],
+    registry=REGISTRY,
+)
+_SNAPSHOT_REVISION = Gauge(
+    "nodeward_snapshot_revision",
+    "The highest resourceVersion that is in a live cluster's snapshot.",
+    ["cluster"],
     registry=REGISTRY,
 )
 _AUDITS = Counter("nodeward_audits", "Audits run.", ["result"], registry=REGISTRY)
@@ -118,6 +152,24 @@ def count_engine_error() -> None:
 def count_reload(outcome: Outcome) -> None:
     """Record one reading of changed manifests."""
     _RELOADS.labels(outcome.value).inc()
+
+
+def count_watch(kind: str, end: WatchEnd) -> None:
+    """Record the end of a watch of *kind*, which is one of those that are read."""
+    _WATCHES.labels(kind, end.value).inc()
+
+
+def count_direct_read(kind: str) -> None:
+    """Record one read of *kind* beside its watch."""
+    _DIRECT_READS.labels(kind).inc()
+
+
+def watch_snapshot(
+    cluster: str, *, age_s: Callable[[], float], revision: Callable[[], float]
+) -> None:
+    """Tell age and revision of a live cluster's snapshot from now on; *cluster* is one of those served."""
+    _SNAPSHOT_AGE.labels(cluster).set_function(age_s)
+    _SNAPSHOT_REVISION.labels(cluster).set_function(revision)
 
 
 def count_audit(outcome: Outcome) -> None:

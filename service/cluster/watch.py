@@ -40,12 +40,13 @@ class Reading:
 
     ``world`` is that of the last good one, None before there was any, and ``read_at`` its moment on
     the monotonic clock; ``failure`` tells why the newest state of the files could not be used, ""
-    where it could.
+    where it could. ``revision`` names the newest state that is known.
     """
 
     world: World | None = None
     read_at: float = 0.0
     failure: str = ""
+    revision: str = ""
 
 
 class Watch:
@@ -110,7 +111,7 @@ class Watch:
             _LOG.exception("manifests_reading_failed")
             self._keep(f"a defect of Nodeward: {type(error).__name__}", started)
         else:
-            self._current = Reading(world, time.monotonic())
+            self._current = Reading(world, time.monotonic(), revision=world.snapshot.revision)
             self._retry_at = math.inf
             count_reload(Outcome.OK)
             _LOG.info("manifests_read", digest=world.snapshot.digest)

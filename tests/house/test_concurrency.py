@@ -5,6 +5,11 @@ from __future__ import annotations
 from tests.house.source import PACKAGES, imported, modules
 
 THREADED = {
+    "service/cluster/kube.py": "the credentials in use: an exec plugin is run by one thread at a time",
+    "service/cluster/live.py": "discovery, a thread of its own",
+    "service/cluster/reflector.py": "one watch of one kind, a thread each",
+    "service/cluster/sharing.py": "the turn to make a read that others wait for, too",
+    "service/cluster/state.py": "the view of a live cluster: one writer, and readers that wait for news",
     "service/cluster/watch.py": "the world in use, swapped when a manifest changes",
     "service/journal/writer.py": "records on their way to the disk",
     "service/serving/worker.py": "connections, which pass from the poller to a thread and back",
