@@ -30,6 +30,7 @@ T = TypeVar("T")
 Answer = Literal["warn", "deny"]
 Strictness = Literal["reject", "warn", "ignore"]
 OnError = Literal["deny", "allow"]
+OnJournalFailure = Literal["answer", "deny"]
 Dataplane = Literal["auto", "iptables", "nftables", "ipvs", "bpf"]
 
 CONFIG_VARIABLE: Final = "NODEWARD_CONFIG"
@@ -135,11 +136,14 @@ _NAMESPACES: Final = _list_of(
 )
 _ENDPOINTS: Final = _list_of(_endpoint, "address:port")
 _SELECTOR: Final = Form("Calico selector", str.strip)
+_PATH: Final = Form("path", str.strip)
+_URL: Final = _matching(r"(https?://[^\s?#]+)?", "URL like https://audit.example.org")
 _NAMES: Final = _list_of(str, "names")
 _MODES: Final = _list_of(str, "check[@point][:namespace]=action")
 _ANSWER: Final = _one_of(get_args(Answer))
 _STRICTNESS: Final = _one_of(get_args(Strictness))
 _ON_ERROR: Final = _one_of(get_args(OnError))
+_ON_JOURNAL_FAILURE: Final = _one_of(get_args(OnJournalFailure))
 _DATAPLANE: Final = _one_of(get_args(Dataplane))
 _VERSION: Final = _matching(r"v3\.\d+", "version like v3.34")
 
@@ -258,6 +262,41 @@ class Settings:
         "system:serviceaccount:calico-system:calico-apiserver",
         text="Accounts under which Calico's aggregated API server stores what it has admitted: a "
         "break-glass that travels in the object is not authorised a second time.",
+    )
+    journal_folder: str = _setting(
+        "journal.folder",
+        _PATH,
+        default=".nodeward/journal",
+        text="Where the webhook keeps its decisions.",
+    )
+    journal_limit_bytes: int = _setting(
+        "journal.limit_bytes",
+        _integer(2**20, 2**50),
+        default=str(2**30),
+        text="How large the journal may grow.",
+    )
+    journal_on_failure: OnJournalFailure = _setting(
+        "journal.on_failure",
+        _ON_JOURNAL_FAILURE,
+        default="answer",
+        text="What becomes of a denial, a warning or an override that cannot be recorded: it is "
+        "answered as decided, with a warning, or the request is refused.",
+    )
+    decisions_url: str = _setting(
+        "decisions.url",
+        _URL,
+        text="Base URL of the audit service to which the webhook ships its decisions. Empty: nowhere.",
+    )
+    decisions_token_file: str = _setting(
+        "decisions.token_file",
+        _PATH,
+        default=".nodeward/door-token",
+        text="File with the token under which decisions are shipped.",
+    )
+    decisions_ca_file: str = _setting(
+        "decisions.ca_file",
+        _PATH,
+        text="Certificates by which the audit service is known. Empty: those of the system.",
     )
     limits_body_bytes: int = _setting(
         "limits.body_bytes",

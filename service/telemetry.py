@@ -125,6 +125,12 @@ _JOURNAL_FAILURES = Counter(
     "Decisions that are not known to be on disk.",
     registry=REGISTRY,
 )
+_SHIPPED = Counter(
+    "nodeward_decisions_shipped",
+    "Decisions that the audit service has taken, or refused for good.",
+    ["result"],
+    registry=REGISTRY,
+)
 _BUILD = Gauge(
     "nodeward_build_info", "1, labelled with the version.", ["version"], registry=REGISTRY
 )
@@ -134,6 +140,12 @@ _BUILD.labels(__version__).set(1)
 def count_journal_failure(records: int = 1) -> None:
     """Record that so many decisions could not be written to the journal."""
     _JOURNAL_FAILURES.inc(records)
+
+
+def count_shipped(*, shipped: int = 0, refused: int = 0) -> None:
+    """Record decisions that the audit service has answered."""
+    _SHIPPED.labels(Outcome.OK.value).inc(shipped)
+    _SHIPPED.labels(Outcome.FAILED.value).inc(refused)
 
 
 def count_review(

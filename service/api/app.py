@@ -16,6 +16,7 @@ from service.api.audits import audits
 from service.api.auth import authenticate
 from service.api.body import refuse_repeated_parameters
 from service.api.context import EXTENSION, SPECIFICATION, Context
+from service.api.decisions import decisions
 from service.api.explain import explain
 from service.api.health import health
 from service.api.worlds import Worlds
@@ -89,7 +90,7 @@ def _document(app: Flask) -> None:
         spec_kwargs={"info": {"description": _DESCRIPTION}, "security": [{"bearer": []}]},
     )
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    for blueprint in (health, audits, explain):
+    for blueprint in (health, audits, decisions, explain):
         api.register_blueprint(blueprint)
     app.extensions[SPECIFICATION] = api.spec
 

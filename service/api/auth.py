@@ -17,22 +17,27 @@ from service.errors import SettingsError, SourceError
 from service.store.records import Token
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
     from service.store.port import AuditStore
 
 OPEN_ENDPOINTS: Final = frozenset({"health.livez", "health.readyz"})
-WRITING_ENDPOINTS: Final = frozenset({"audits.create"})
 _SECRET_BYTES: Final = 32
 _LEAST_SECRET_LENGTH: Final = 32
 
 
 class Scope(StrEnum):
-    """What a token allows: to ask, or also to keep new audits."""
+    """What a token allows: to ask, to keep new audits, to ship the decisions of an admission door."""
 
     READ = "read"
     WRITE = "write"
+    DECISIONS = "decisions"
+
+
+SCOPES: Final = {"audits.create": Scope.WRITE, "decisions.ship": Scope.DECISIONS}
+"""What the endpoints that keep something need; all others need READ."""
 
 
 def first_secret(store: AuditStore, at: datetime) -> str | None:
@@ -44,7 +49,9 @@ def first_secret(store: AuditStore, at: datetime) -> str | None:
     return secret
 
 
-def admit_file(store: AuditStore, path: Path, at: datetime) -> None:
+def admit_file(
+    store: AuditStore, path: Path, at: datetime, *, scopes: Iterable[Scope] = Scope
+) -> None:
     """Admit the secret in the file *path*, which is made for its owner alone if it is not there.
 
     Raises: SettingsError for a secret that is too weak, SourceError for an unusable file.
@@ -56,7 +63,7 @@ def admit_file(store: AuditStore, path: Path, at: datetime) -> None:
         secret = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} cannot be used for a token: {error}") from error
-    store.keep_token(_record(secret, name=f"file {path}", at=at))
+    store.keep_token(_record(secret, name=f"file {path}", at=at, scopes=scopes))
 
 
 def _new_secret() -> str:
@@ -64,12 +71,12 @@ def _new_secret() -> str:
     return f"nodeward_{secrets.token_urlsafe(_SECRET_BYTES)}"
 
 
-def _record(secret: str, *, name: str, at: datetime) -> Token:
+def _record(secret: str, *, name: str, at: datetime, scopes: Iterable[Scope] = Scope) -> Token:
     if len(secret) < _LEAST_SECRET_LENGTH or not secret.isascii() or not secret.isprintable():
         raise SettingsError(
             f"a token has at least {_LEAST_SECRET_LENGTH} printable ASCII characters"
         )
-    return Token(digest(secret), name, at.isoformat(), frozenset(Scope))
+    return Token(digest(secret), name, at.isoformat(), frozenset(scopes))
 
 
 def digest(secret: str) -> str:
@@ -94,7 +101,7 @@ def authenticate() -> None:
         raise Unauthorized(
             "the token is not known here", www_authenticate=_challenge(error="invalid_token")
         )
-    needed = Scope.WRITE if request.endpoint in WRITING_ENDPOINTS else Scope.READ
+    needed = SCOPES.get(request.endpoint or "", Scope.READ)
     if needed not in token.scopes:
         raise Forbidden(f"the token {token.name} lacks the scope {needed}")
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from service.admission.record import Answer
 from service.checks.verdict import Result, Severity
 from service.reports.document import exporters
 
@@ -16,6 +17,7 @@ NAME_LIMIT: Final = 255
 MANIFESTS_LIMIT: Final = 1000
 PAGE_LIMIT: Final = 1_000_000
 PAGE_SIZE_LIMIT: Final = 500
+BATCH_LIMIT: Final = 1000
 _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]*$(?!\n)"
 
 
@@ -355,6 +357,115 @@ class Trace(Strict):
         "defaults of the endpoints, policies and tiers that judged the flow",
         cls_or_instance=fields.Nested(Default),
     )
+
+
+class Override(Strict):
+    """What let a request pass that was refused."""
+
+    way = _told(fields.String, "break-glass or exempt-account")
+    reason = _told(fields.String, "as the caller gave it, or the account that is exempt")
+    checks = _told(
+        fields.List, "the checks that were passed", cls_or_instance=fields.String(validate=_SHORT)
+    )
+
+
+class Decision(Strict):
+    """One admission decision: who asked what, and what was answered, with its proof."""
+
+    id = fields.String(
+        required=True,
+        validate=validate.Regexp(r"^[0-9a-f-]{32,64}$(?!\n)"),
+        metadata={"description": "of the decision; also in the API server's audit annotations"},
+    )
+    at = fields.String(
+        required=True,
+        validate=validate.Regexp(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$(?!\n)"),
+        metadata={"description": "when it was answered: RFC 3339 in UTC with microseconds"},
+    )
+    instance = _told(fields.String, "the door that answered", validate=_SHORT)
+    answer = _told(
+        fields.String,
+        "how it was answered; unjudged took the branch of on_error",
+        validate=validate.OneOf([answer.value for answer in Answer]),
+    )
+    review = _told(fields.String, "uid of the review", validate=_SHORT)
+    operation = _told(fields.String, "CREATE, UPDATE, DELETE or CONNECT", validate=_SHORT)
+    group = _told(fields.String, "API group as reviewed", validate=_SHORT)
+    version = _told(fields.String, "API version as reviewed", validate=_SHORT)
+    kind = _told(fields.String, "kind", validate=_SHORT)
+    namespace = _told(
+        fields.String, "namespace; empty for a cluster-scoped object", validate=_SHORT
+    )
+    name = _told(
+        fields.String, "name; empty while the server has yet to generate it", validate=_SHORT
+    )
+    subresource = _told(fields.String, "subresource; mostly empty", validate=_SHORT)
+    user = _told(fields.String, "who asked")
+    groups = _told(fields.List, "the caller's groups", cls_or_instance=fields.String())
+    before = _told(fields.String, "SHA-256 of what the object said before", allow_none=True)
+    after = _told(
+        fields.String,
+        "SHA-256 of what it says after; the same in both of Calico's groups",
+        allow_none=True,
+    )
+    allowed = _told(fields.Boolean, "whether the request was let through")
+    code = _told(fields.Integer, "HTTP-like status of the answer")
+    message = _told(fields.String, "what the caller of a refused request was told")
+    warnings = _told(fields.List, "what the caller was warned of", cls_or_instance=fields.String())
+    findings = _told(
+        fields.List, "what the checks said, with its proof", cls_or_instance=fields.Nested(Finding)
+    )
+    override = _told(
+        fields.Nested, "what let a refused request pass", nested=Override, allow_none=True
+    )
+    revision = _told(fields.String, "of the state that was judged by; empty for manifests")
+    age_s = _told(
+        fields.Float, "age of that state, in seconds; null where there was none", allow_none=True
+    )
+    duration_s = _told(fields.Float, "time from the whole review to its answer, in seconds")
+
+
+class DecisionBatch(Strict):
+    """Decisions that a door ships."""
+
+    decisions = fields.List(
+        fields.Nested(Decision), required=True, validate=validate.Length(1, BATCH_LIMIT)
+    )
+
+
+class Kept(Strict):
+    """What became of a batch."""
+
+    kept = _told(fields.Integer, "decisions that were not known yet")
+    known = _told(fields.Integer, "decisions that were kept before")
+
+
+class DecisionQuery(PageQuery):
+    """Which decisions are wanted; every parameter restricts."""
+
+    answer = _asked(
+        fields.String, "how it was answered", validate=validate.OneOf([one.value for one in Answer])
+    )
+    operation = _asked(fields.String, "CREATE, UPDATE or DELETE", validate=_SHORT)
+    kind = _asked(fields.String, "kind of the object", validate=_SHORT)
+    namespace = _asked(fields.String, "namespace of the object", validate=_SHORT)
+    name = _asked(fields.String, "name of the object", validate=_SHORT)
+    user = _asked(fields.String, "who asked", validate=_SHORT)
+    check = _asked(fields.String, "id of a check that had something to say", validate=_SHORT)
+    review = _asked(fields.String, "uid of the review", validate=_SHORT)
+    digest = _asked(
+        fields.String,
+        "of the object before or after: joins the records of one change",
+        validate=_SHORT,
+    )
+    since = _asked(fields.String, "from this moment on, RFC 3339 in UTC", validate=_SHORT)
+    until = _asked(fields.String, "before this moment, RFC 3339 in UTC", validate=_SHORT)
+
+
+class DecisionPage(Paged):
+    """Decisions, newest first."""
+
+    items = _told(fields.List, "the decisions", cls_or_instance=fields.Nested(Decision))
 
 
 class Alive(Strict):

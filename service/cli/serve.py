@@ -36,8 +36,20 @@ _DATABASE = f"sqlite:///{STATE_FOLDER}/audit.db"
     type=click.Path(dir_okay=False, path_type=Path),
     help="Admit the bearer token in this file; made, readable to you alone, if it is not there.",
 )
+@click.option(
+    "--door-token-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The same for a token that allows an admission door to ship its decisions, and nothing else.",
+)
 def serve(
-    host: str, port: int, *, database: str, manifests: tuple[str, ...], token_file: Path | None
+    host: str,
+    port: int,
+    *,
+    database: str,
+    manifests: tuple[str, ...],
+    token_file: Path | None,
+    door_token_file: Path | None,
 ) -> None:
     """Serve audits, findings, reports, traces and what-if reviews over REST.
 
@@ -48,13 +60,13 @@ def serve(
 
     if database == _DATABASE:
         STATE_FOLDER.mkdir(mode=0o700, exist_ok=True)
-    _prepare(database, token_file)
+    _prepare(database, token_file, door_token_file)
     address = f"[{host}]" if ":" in host else host
     click.echo(f"Nodeward serves http://{address}:{port}/v1", err=True)
     run(Options(bind=f"{address}:{port}", database=database, manifests=manifests))
 
 
-def _prepare(database: str, token_file: Path | None) -> None:
+def _prepare(database: str, token_file: Path | None, door_token_file: Path | None) -> None:
     """Admit a token, before there are processes that share the store.
 
     Raises: SettingsError, StoreError and SourceError, which are told here, not in a worker's log.
@@ -74,6 +86,8 @@ def _prepare(database: str, token_file: Path | None) -> None:
             auth.admit_file(store, token_file, at)
         elif (secret := auth.first_secret(store, at)) is not None:
             click.echo(f"Bearer token, shown only now: {secret}")
+        if door_token_file is not None:
+            auth.admit_file(store, door_token_file, at, scopes=(auth.Scope.DECISIONS,))
     finally:
         store.close()
 

@@ -11,7 +11,7 @@ from service.registry import discover
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from service.store.records import AuditRun, Finding, Manifest, Token
+    from service.store.records import AuditRun, Finding, Manifest, StoredDecision, Token
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -42,8 +42,29 @@ class FindingFilter:
     subject: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DecisionFilter:
+    """Which decisions are wanted; an empty field does not restrict.
+
+    ``since`` and ``until`` are moments as decisions spell them, the second one excluded. ``digest`` is
+    that of the object before or after: it joins the two records of one change.
+    """
+
+    answer: str = ""
+    operation: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    user: str = ""
+    check: str = ""
+    review: str = ""
+    digest: str = ""
+    since: str = ""
+    until: str = ""
+
+
 class AuditStore(Protocol):
-    """Runs and their findings, written once and never changed, and the tokens of callers.
+    """Runs and their findings, and decisions, written once and never changed; the tokens of callers.
 
     Safe for use by several threads. Every method raises StoreError where the store does not answer.
     """
@@ -72,6 +93,14 @@ class AuditStore(Protocol):
 
     def manifests(self, run_id: str) -> tuple[Manifest, ...]:
         """The texts that the run was given, in their order; none if it read files."""
+        ...
+
+    def keep_decisions(self, decisions: Iterable[StoredDecision]) -> int:
+        """Keep those whose id is not known yet, all or none of them; how many these were."""
+        ...
+
+    def decisions(self, wanted: DecisionFilter, window: Window) -> Page[StoredDecision]:
+        """The wanted decisions, newest first."""
         ...
 
     def keep_token(self, token: Token) -> None:

@@ -1,4 +1,4 @@
-"""What a store keeps: audit runs, their findings, the manifests they judged, and API tokens."""
+"""What a store keeps: audit runs, their findings, the manifests they judged, decisions, and API tokens."""
 
 from __future__ import annotations
 
@@ -109,3 +109,25 @@ class Token:
     name: str
     created_at: str
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    """An admission decision, in the form of ``service.admission.record``; its id is the key."""
+
+    document: Mapping[str, Json]
+
+    @property
+    def id(self) -> str:
+        """The decision's id."""
+        return self.text("id")
+
+    def text(self, name: str) -> str:
+        """The string under *name* at the top of the document; "" where there is null."""
+        return cast("str", self.document[name] or "")
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """The checks that had something to say."""
+        findings = cast("list[Mapping[str, str]]", self.document["findings"])
+        return frozenset(one["check"] for one in findings)

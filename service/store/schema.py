@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -52,6 +52,28 @@ manifests = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
     Column("content", Text, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", String(32), nullable=False),
+    Column("answer", String(16), nullable=False),
+    Column("operation", String(16), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("namespace", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("review", Text, nullable=False),
+    Column("before", String(64), nullable=False),
+    Column("after", String(64), nullable=False),
+    Column("checks", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("decisions_by_time", "at", "id"),
+    Index("decisions_by_object", "kind", "namespace", "name"),
+    Index("decisions_by_answer", "answer", "at"),
+    Index("decisions_by_content", "after"),
 )
 
 tokens = Table(

@@ -5,18 +5,22 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from service.admission.record import Answer
 from service.errors import ConflictError, NotFoundError, SettingsError, StoreError
-from service.store.port import FindingFilter, Page, Window, open_store
+from service.store.port import DecisionFilter, FindingFilter, Page, Window, open_store
+from tests.decision_factories import make_decision
 from tests.result_factories import (
     make_finding,
     make_manifest,
     make_run,
     make_token,
 )
+from tests.review_factories import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from service.store.records import Finding
 
 ALL = FindingFilter()
+EVERY = DecisionFilter()
 RUN = make_run().id
 
 
@@ -222,3 +227,84 @@ def test_what_a_file_holds_outlives_the_store_and_is_its_owners_alone(tmp_path: 
     assert list(again.stream(RUN)) == [make_finding(0)]
     assert stat.S_IMODE((tmp_path / "audit.db").stat().st_mode) == 0o600
     again.close()
+
+
+def test_decisions_come_newest_first_and_as_they_were_kept(store: AuditStore) -> None:
+    moments = [f"2026-11-26T04:00:0{second}.000000Z" for second in (1, 3, 2)]
+    first, third, second = [make_decision(at=at) for at in moments]
+
+    assert store.keep_decisions([first, third, second]) == 3
+    assert store.decisions(EVERY, Window(limit=2)) == Page((third, second), total=3)
+
+
+def test_a_decision_is_kept_once_however_often_it_is_sent(store: AuditStore) -> None:
+    first, second = make_decision(), make_decision()
+
+    assert [store.keep_decisions(batch) for batch in ([first], [first, second], [second])] == [
+        1,
+        1,
+        0,
+    ]
+    assert store.decisions(EVERY, Window()).total == 2
+
+
+def test_a_batch_that_is_sent_twice_at_the_same_time_is_kept_once(store: AuditStore) -> None:
+    batch = [make_decision() for _ in range(50)]
+    threads = [threading.Thread(target=store.keep_decisions, args=(batch,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert store.decisions(EVERY, Window()).total == 50
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"answer": "denied"}, {"denied"}),
+        ({"operation": "CREATE"}, {"denied", "allowed"}),
+        ({"kind": "Service", "namespace": "shop", "name": "bar"}, {"denied", "allowed"}),
+        ({"name": "b%"}, set()),
+        ({"user": "jane"}, {"denied", "allowed"}),
+        ({"check": "nodeport-unguarded"}, {"denied"}),
+        ({"check": "nodeport"}, set()),
+        ({"since": "2026-11-26T04:00:02"}, {"allowed"}),
+        ({"until": "2026-11-26T04:00:02"}, {"denied"}),
+        ({"review": "none"}, set()),
+        ({}, {"denied", "allowed"}),
+    ],
+)
+def test_every_filter_of_decisions_restricts(
+    store: AuditStore, wanted: dict[str, str], found: set[str]
+) -> None:
+    denied = make_decision(at="2026-11-26T04:00:01.000000Z")
+    allowed = make_decision(at="2026-11-26T04:00:03.000000Z", answer=Answer.ALLOWED, object=SERVICE)
+    store.keep_decisions([denied, allowed])
+
+    page = store.decisions(DecisionFilter(**wanted), Window())
+    assert {one.text("answer") for one in page.items} == found
+
+
+def test_decisions_are_joined_by_what_the_object_says(store: AuditStore) -> None:
+    first, second = make_decision(uid="1"), make_decision(uid="2")
+    other = make_decision(object=SERVICE)
+    store.keep_decisions([first, second, other])
+
+    page = store.decisions(DecisionFilter(digest=first.text("after")), Window())
+    assert {one.id for one in page.items} == {first.id, second.id}
+
+
+def test_a_file_of_the_version_before_grows_and_keeps_what_it_has(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/audit.db"
+    old = open_store(url)
+    old.append(make_run(), [])
+    old.close()
+    with closing(sqlite3.connect(tmp_path / "audit.db")) as connection, connection:
+        connection.execute("DROP TABLE decisions")
+        connection.execute("UPDATE schema_version SET version = 1")
+
+    grown = open_store(url)
+    assert grown.keep_decisions([make_decision()]) == 1
+    assert grown.run(RUN) == make_run()
+    grown.close()

@@ -13,6 +13,7 @@ THREADED = {
     "service/cluster/watch.py": "the world in use, swapped when a manifest changes",
     "service/journal/writer.py": "records on their way to the disk",
     "service/serving/worker.py": "connections, which pass from the poller to a thread and back",
+    "webhook/shipper.py": "nothing of its own: it reads what the writers have left",
     "webhook/tls.py": "the certificate in use, swapped when its file changes",
 }
 CONCURRENT = {"threading", "multiprocessing", "asyncio", "concurrent", "queue"}

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
 from service.errors import ConflictError, NotFoundError
-from service.store.port import Backend, FindingFilter, Page, Window
+from service.store.port import Backend, DecisionFilter, FindingFilter, Page, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from service.store.records import AuditRun, Finding, Manifest, Token
+    from service.store.records import AuditRun, Finding, Manifest, StoredDecision, Token
 
 T = TypeVar("T")
 
@@ -22,6 +22,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._runs: dict[str, tuple[AuditRun, tuple[Finding, ...], tuple[Manifest, ...]]] = {}
         self._tokens: dict[str, Token] = {}
+        self._decisions: dict[str, StoredDecision] = {}
 
     def append(
         self, run: AuditRun, findings: Iterable[Finding], manifests: Iterable[Manifest] = ()
@@ -59,6 +60,19 @@ class MemoryStore:
         """The texts that the run was given, in their order; none if it read files."""
         return self._runs[run_id][2] if run_id in self._runs else ()
 
+    def keep_decisions(self, decisions: Iterable[StoredDecision]) -> int:
+        """Keep those whose id is not known yet; how many these were."""
+        before = len(self._decisions)
+        for one in decisions:
+            self._decisions.setdefault(one.id, one)
+        return len(self._decisions) - before
+
+    def decisions(self, wanted: DecisionFilter, window: Window) -> Page[StoredDecision]:
+        """The wanted decisions, newest first."""
+        found = [one for one in self._decisions.copy().values() if _is_wanted(one, wanted)]
+        found.sort(key=lambda one: (one.text("at"), one.id), reverse=True)
+        return _page(found, window)
+
     def keep_token(self, token: Token) -> None:
         """Keep *token* in place of an earlier one of its name."""
         self._tokens[token.name] = token
@@ -86,6 +100,18 @@ def _matches(finding: Finding, wanted: FindingFilter) -> bool:
         "subject": finding.subject,
     }
     return all(not value or told[name] == value for name, value in asdict(wanted).items())
+
+
+def _is_wanted(one: StoredDecision, wanted: DecisionFilter) -> bool:
+    plain = ("answer", "operation", "kind", "namespace", "name", "user", "review")
+    asked = asdict(wanted)
+    return (
+        all(asked[name] in {"", one.text(name)} for name in plain)
+        and (not wanted.check or wanted.check in one.checks)
+        and wanted.digest in {"", one.text("before"), one.text("after")}
+        and one.text("at") >= wanted.since
+        and (not wanted.until or one.text("at") < wanted.until)
+    )
 
 
 BACKEND = Backend("memory", lambda _url: MemoryStore())

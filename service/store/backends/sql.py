@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import create_engine, delete, event, func, insert, inspect, select
+from sqlalchemy import create_engine, delete, event, func, insert, inspect, or_, select, update
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from service.errors import AuditorError, ConflictError, NotFoundError, SettingsError, StoreError
 from service.store import schema
-from service.store.port import Backend, FindingFilter, Page, Window
-from service.store.records import AuditRun, Finding, Manifest, Token
+from service.store.port import Backend, DecisionFilter, FindingFilter, Page, Window
+from service.store.records import AuditRun, Finding, Manifest, StoredDecision, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import Connection, Engine, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Engine, Row, Select
 
 _BATCH = 1000
 _BUSY_TIMEOUT_MS = 10_000
+_GROWN_FROM = frozenset({1})
+"""Versions that lack whole tables and nothing else."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
@@ -91,6 +93,29 @@ class SqlStore:
         )
         with self._reading() as connection:
             return tuple(Manifest(row.name, row.content) for row in connection.execute(query))
+
+    def keep_decisions(self, decisions: Iterable[StoredDecision]) -> int:
+        """Keep those whose id is not known yet, all or none of them; how many these were."""
+        table, kept = schema.decisions, 0
+        # A batch that is sent twice at the same time is no error: its rows are the same.
+        new = insert(table).prefix_with("OR IGNORE", dialect="sqlite")
+        with self._writing("a decision repeats another one") as connection:
+            for batch in _batches(map(_decision_row, decisions)):
+                rows = {row["id"]: row for row in batch}
+                known = connection.scalars(select(table.c.id).where(table.c.id.in_(rows)))
+                for taken in known.all():
+                    del rows[taken]
+                if rows:
+                    connection.execute(new, list(rows.values()))
+                kept += len(rows)
+        return kept
+
+    def decisions(self, wanted: DecisionFilter, window: Window) -> Page[StoredDecision]:
+        """The wanted decisions, newest first."""
+        table = schema.decisions
+        query = select(table.c.document).order_by(table.c.at.desc(), table.c.id.desc())
+        rows, total = self._page(query.where(*_conditions(wanted)), window)
+        return Page(tuple(StoredDecision(orjson.loads(row.document)) for row in rows), total)
 
     def keep_token(self, token: Token) -> None:
         """Keep *token* in place of an earlier one of its name."""
@@ -190,6 +215,30 @@ def _manifest_rows(run_id: str, manifests: Iterable[Manifest]) -> Iterator[dict[
         yield {"run_id": run_id, "position": position, **asdict(manifest)}
 
 
+def _decision_row(decision: StoredDecision) -> dict[str, Any]:
+    texts = ("id", "at", "answer", "operation", "kind", "namespace", "name", "user", "review")
+    return {
+        **{name: decision.text(name) for name in (*texts, "before", "after")},
+        "checks": f" {' '.join(sorted(decision.checks))} ",
+        "document": orjson.dumps(decision.document).decode(),
+    }
+
+
+def _conditions(wanted: DecisionFilter) -> Iterator[ColumnElement[bool]]:
+    columns = schema.decisions.c
+    for name in ("answer", "operation", "kind", "namespace", "name", "user", "review"):
+        if value := getattr(wanted, name):
+            yield columns[name] == value
+    if wanted.check:
+        yield columns.checks.contains(f" {wanted.check} ", autoescape=True)
+    if wanted.digest:
+        yield or_(columns.before == wanted.digest, columns.after == wanted.digest)
+    if wanted.since:
+        yield columns.at >= wanted.since
+    if wanted.until:
+        yield columns.at < wanted.until
+
+
 def _findings_of(run_id: str) -> Select[Any]:
     table = schema.findings
     return (
@@ -246,6 +295,10 @@ def _prepare(engine: Engine) -> None:
             schema.metadata.create_all(connection)
             connection.execute(insert(schema.schema_version), {"version": schema.SCHEMA_VERSION})
         found = connection.execute(select(schema.schema_version.c.version)).scalar_one_or_none()
+        if found in _GROWN_FROM:
+            schema.metadata.create_all(connection)
+            connection.execute(update(schema.schema_version), {"version": schema.SCHEMA_VERSION})
+            found = schema.SCHEMA_VERSION
     if found != schema.SCHEMA_VERSION:
         raise StoreError(
             f"{engine.url.database} has tables of version {found}, "
