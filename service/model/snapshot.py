@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from service.model.kind import kinds
+from service.model.overlay import with_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -62,6 +63,7 @@ class Snapshot:
     replaced: tuple[Decoded[object], ...] = ()
     revision: str = ""
     _by_kind: Mapping[_KindKey, Mapping[ObjectRef, Decoded[object]]] = field(default_factory=dict)
+    _faulty: Mapping[ObjectRef, Decoded[object]] = field(default_factory=dict, repr=False)
     _digest: list[str] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
@@ -85,7 +87,9 @@ class Snapshot:
         for one in chain.from_iterable(of_kind.values() for of_kind in by_kind.values()):
             if one.in_effect:
                 maps.setdefault(type(one.obj), {})[one.ref] = one.obj
-        return cls(maps, dict(skipped or {}), tuple(replaced), revision, by_kind)
+        every = chain.from_iterable(of_kind.values() for of_kind in by_kind.values())
+        faulty = {one.ref: one for one in every if one.problems}
+        return cls(maps, dict(skipped or {}), tuple(replaced), revision, by_kind, faulty)
 
     def all(self, kind: type[T]) -> Mapping[ObjectRef, T]:
         """The objects of type *kind* that are in effect, by reference."""
@@ -115,13 +119,12 @@ class Snapshot:
             yield from (of_kind[ref] for ref in sorted(of_kind))
 
     def problems(self) -> Iterator[Decoded[object]]:
-        """The objects with problems, sorted by reference; then the replaced ones among them. O(objects)."""
-        every = chain.from_iterable(of_kind.values() for of_kind in self._by_kind.values())
-        standing = sorted((one for one in every if one.problems), key=lambda one: one.ref)
+        """The objects with problems, sorted by reference; then the replaced ones among them."""
+        standing = sorted(self._faulty.values(), key=lambda one: one.ref)
         return (one for one in chain(standing, self.replaced) if one.problems)
 
     def with_change(self, change: Change) -> Snapshot:
-        """The snapshot after *change*: O(objects of the changed type), all other maps are shared."""
+        """The snapshot after *change*: at the cost of an entry, all maps that it leaves alone are shared."""
         ref = change.ref
         by_kind = _replaced(self._by_kind, _kind_key(ref), ref=ref, value=change.after)
         maps = self.maps
@@ -131,7 +134,12 @@ class Snapshot:
             maps = _replaced(maps, type(before.obj), ref=ref, value=None)
         if after is not None and after.in_effect:
             maps = _replaced(maps, type(after.obj), ref=ref, value=after.obj)
-        return Snapshot(maps, self.skipped, self.replaced, self.revision, by_kind)
+        faulty = self._faulty
+        if after is not None and after.problems:
+            faulty = with_entry(faulty, ref, after)
+        elif ref in faulty:
+            faulty = with_entry(faulty, ref, None)
+        return Snapshot(maps, self.skipped, self.replaced, self.revision, by_kind, faulty)
 
     @property
     def digest(self) -> str:
@@ -157,10 +165,7 @@ def _replaced(
     maps: Mapping[K, Mapping[ObjectRef, V]], key: K, *, ref: ObjectRef, value: V | None
 ) -> Mapping[K, Mapping[ObjectRef, V]]:
     """*maps* with one entry of one map set, or gone for None; an empty map goes with it."""
-    changed = dict(maps.get(key, {}))
-    changed.pop(ref, None)
-    if value is not None:
-        changed[ref] = value
+    changed = with_entry(maps.get(key, _NOTHING), ref, value)
     result = {**maps, key: changed}
     if not changed:
         del result[key]

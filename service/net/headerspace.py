@@ -43,6 +43,7 @@ _TOPS = {
     Field.ICMP_TYPE: 255,
     Field.ICMP_CODE: 255,
 }
+_DOMAINS = {field: IntervalSet.of((0, top)) for field, top in _TOPS.items()}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -129,6 +130,24 @@ class HeaderSpace:
         if isinstance(root, Node):
             return root.branches()[True]
         return IntervalSet.of((0, field.top(self.family))) if root else IntervalSet.empty()
+
+    def protocols_and_ports(self) -> tuple[IntervalSet, IntervalSet]:
+        """Protocols and destination ports such that each packet of the set has one of either.
+
+        O(edges of the first two tests): a quick bound, which `project` makes exact.
+        """
+        root, protocols = self._root, _DOMAINS[Field.PROTOCOL]
+        if isinstance(root, Node) and root.variable == Field.PROTOCOL:
+            protocols = IntervalSet.union_all(
+                IntervalSet((one,)) for one, child in root.edges() if child is not False
+            )
+            rest = {child for child in root.children if child is not False}
+            root = rest.pop() if len(rest) == 1 else True
+        if isinstance(root, Node) and root.variable == Field.DST_PORT:
+            return protocols, IntervalSet.union_all(
+                IntervalSet((one,)) for one, child in root.edges() if child is not False
+            )
+        return protocols, _DOMAINS[Field.DST_PORT]
 
     def forget(self, *fields: Field) -> Self:
         """The packets that differ from one of the set at most in *fields*."""

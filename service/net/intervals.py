@@ -77,6 +77,15 @@ class IntervalSet:
         """Whether every integer of this set is in *other*."""
         return self & other == self
 
+    def meets(self, other: IntervalSet) -> bool:
+        """Whether any integer is in both sets; O(m log n), m being the ranges of the smaller one."""
+        few, many = sorted((self.ranges, other.ranges), key=len)
+        for lo, hi in few:
+            at = bisect_right(many, hi, key=_low)
+            if at > 0 and many[at - 1][1] >= lo:
+                return True
+        return False
+
     def __contains__(self, value: int) -> bool:
         """Whether *value* is in the set, in O(log n)."""
         at = bisect_right(self.ranges, value, key=_low)

@@ -6,6 +6,7 @@ Source: felix/labelindex/named_port_index.go, felix/serviceindex/serviceindex.go
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from service.model.kinds.endpoint_slice import EndpointSlice
@@ -15,17 +16,19 @@ from service.model.kinds.node import Node
 from service.model.selector import All, Has
 from service.net.intervals import IntervalSet
 from service.policy.convert import NAMESPACE, NAMESPACE_PREFIX, ORCHESTRATOR
-from service.policy.workloads import namespace_labels, selects
+from service.policy.selector_index import LabelIndex
+from service.policy.workloads import namespace_labels, one_a_family, selects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from service.model.kinds.host_endpoint import HostEndpoint
+    from service.model.kinds.host_endpoint import EndpointPort, HostEndpoint
+    from service.model.pod_spec import ContainerPort
     from service.model.rule import ServiceMatch
     from service.model.selector import Selector
     from service.model.snapshot import Snapshot
     from service.net.prefixes import Address, Family
-    from service.policy.workloads import PodTemplate, WorkloadEndpoint
+    from service.policy.workloads import PodGroup, PodTemplate
 
 _POD_LABELS = {ORCHESTRATOR: "k8s"}
 
@@ -72,10 +75,19 @@ class _Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Pods:
-    """The pods of a snapshot that holds any: their endpoints, and templates that no live pod is of."""
+class _PortOwner:
+    """Endpoints with the same labels, which are as above, and their ports of one name."""
 
-    endpoints: tuple[WorkloadEndpoint, ...] = ()
+    labels: Mapping[str, str]
+    open_prefixes: tuple[str, ...]
+    triples: tuple[PortTriple, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """The pods of a snapshot that holds any: those alike together, and templates that no live pod is of."""
+
+    groups: tuple[PodGroup, ...] = ()
     templates: tuple[PodTemplate, ...] = ()
 
 
@@ -104,8 +116,12 @@ class AddressBook:
         self._members = [
             *(_Member(labels, _ranges(hep.expected_ips)) for hep, labels in self._heps),
             *(_network_set_member(one, namespaces) for one in network_sets),
-            *(_pod_members(pods.endpoints) if pods else ()),
+            *(_pod_members(pods.groups) if pods else ()),
         ]
+        self._index = LabelIndex(
+            [one.labels for one in self._members],
+            open_places=(at for at, one in enumerate(self._members) if one.open_prefixes),
+        )
         nodes = snapshot.all(Node).values()
         self._host_addresses = _ranges(
             (
@@ -119,7 +135,10 @@ class AddressBook:
         self._selected: dict[tuple[Selector, Family], AddressBounds] = {}
 
     def selected(self, selector: Selector, family: Family) -> AddressBounds:
-        """The addresses of everything that *selector* selects, on any node. O(members), once."""
+        """The addresses of everything that *selector* selects, on any node.
+
+        Once: O(members that have one of the label values that it asks for).
+        """
         key = (selector, family)
         known = self._selected.get(key)
         if known is None:
@@ -130,7 +149,8 @@ class AddressBook:
         surely: list[IntervalSet] = []
         perhaps: list[IntervalSet] = []
         unknown: list[str] = []
-        for member in self._members:
+        for place in self._index.candidates(selector):
+            member = self._members[place]
             ranges = member.ranges.get(family)
             verdict = member.selected(selector) if ranges else False
             if ranges and verdict is not False:
@@ -160,20 +180,30 @@ class AddressBook:
 
     def named_ports(self, name: str, selector: Selector | None) -> NamedPorts:
         """The ports called *name* of host endpoints and pods that *selector* selects."""
-        surely = [
-            PortTriple(address, port.protocol, port.port)
-            for hep, labels in self._heps
-            for port in hep.ports
-            if port.name == name and (selector is None or selector.matches(labels))
-            for address in hep.expected_ips
-        ]
+        surely: list[PortTriple] = []
         perhaps: list[PortTriple] = []
-        for pod in self._pods.endpoints if self._pods else ():
-            triples = list(_triples_of(pod, name))
-            verdict = _selected(selector, pod.labels, pod.open_prefixes) if triples else False
+        for owner in self._port_owners.get(name, ()):
+            verdict = _selected(selector, owner.labels, owner.open_prefixes)
             if verdict is not False:
-                (perhaps if verdict is None else surely).extend(triples)
+                (perhaps if verdict is None else surely).extend(owner.triples)
         return NamedPorts(tuple(surely), tuple(perhaps))
+
+    @cached_property
+    def _port_owners(self) -> Mapping[str, list[_PortOwner]]:
+        """What has a port of a name."""
+        found: dict[str, list[_PortOwner]] = {}
+        for hep, labels in self._heps:
+            for name, ports in _by_name(hep.ports, hep.expected_ips).items():
+                found.setdefault(name, []).append(_PortOwner(labels, (), tuple(ports)))
+        for group in self._pods.groups if self._pods else ():
+            triples: dict[str, list[PortTriple]] = {}
+            for pod in group.pods:
+                for name, ports in _by_name(pod.ports, one_a_family(pod.ips)).items():
+                    triples.setdefault(name, []).extend(ports)
+            for name, ports in triples.items():
+                owner = _PortOwner(group.labels, group.open_prefixes, tuple(ports))
+                found.setdefault(name, []).append(owner)
+        return found
 
     def unknown_pods(self, name: str, selector: Selector | None, family: Family) -> IntervalSet:
         """The addresses that pods may have of which nothing is known, and which have a port called *name*."""
@@ -228,20 +258,21 @@ def _network_set_member(one: NetworkSet, namespaces: Mapping[str, Namespace]) ->
     return _Member(labels, ranges, () if known else (NAMESPACE_PREFIX,))
 
 
-def _pod_members(pods: Iterable[WorkloadEndpoint]) -> Iterator[_Member]:
-    """One member for all pods with the same labels: a cluster's pods are few kinds of many."""
-    alike: dict[object, list[WorkloadEndpoint]] = {}
-    for pod in pods:
-        alike.setdefault((frozenset(pod.labels.items()), pod.open_prefixes), []).append(pod)
-    for group in alike.values():
-        ranges = _ranges(address for pod in group for address in pod.addresses)
-        yield _Member(group[0].labels, ranges, group[0].open_prefixes)
+def _pod_members(groups: Iterable[PodGroup]) -> Iterator[_Member]:
+    for group in groups:
+        yield _Member(group.labels, _ranges(group.addresses()), group.open_prefixes)
 
 
-def _triples_of(pod: WorkloadEndpoint, name: str) -> Iterator[PortTriple]:
-    for port in pod.ports:
-        if port.name == name:
-            yield from (PortTriple(one, port.protocol, port.port) for one in pod.addresses)
+def _by_name(
+    ports: Iterable[EndpointPort | ContainerPort], addresses: Iterable[Address]
+) -> dict[str, list[PortTriple]]:
+    """The named ones of *ports* at each of *addresses*."""
+    found: dict[str, list[PortTriple]] = {}
+    for port in ports:
+        if port.name:
+            triples = (PortTriple(one, port.protocol, port.port) for one in addresses)
+            found.setdefault(port.name, []).extend(triples)
+    return found
 
 
 def _selected(

@@ -67,19 +67,18 @@ DERIVED: Mapping[str, Kinds] = {
     "_endpoints": PLACED,
     "node_names": PLACED,
     "matcher": (*ADDRESSED, FelixConfiguration),
-    "workloads": LABELLED,
+    "_workloads": LABELLED,
     "_tiers": (Tier,),
-    "policies": (Tier, *POLICIES),
-    "_policies_by_ref": (Tier, *POLICIES),
+    "_policy_set": (Tier, *POLICIES),
     "_staged_prednat": (StagedGlobalNetworkPolicy,),
     "_labels_used": (Tier, *POLICIES, StagedGlobalNetworkPolicy),
     "_labels_present": (*PLACED, Namespace),
     "labels_that_matter": (*PLACED, Namespace, Tier, *POLICIES, StagedGlobalNetworkPolicy),
     "_felix_configurations": (FelixConfiguration,),
     "_felix": (FelixConfiguration, Node),
-    "_resolved": (Tier, *POLICIES),
-    # Chains are keyed by their content, and partitions by chains: only addresses come from elsewhere.
+    "_label_classes": (*PLACED, Namespace, Tier, *POLICIES, StagedGlobalNetworkPolicy),
+    # Chains are keyed by their content, and fates by chains: only addresses come from elsewhere.
     "_chains": (),
-    "_partitions": (*ADDRESSED, FelixConfiguration),
+    "_fates": (*ADDRESSED, FelixConfiguration),
 }
 """What each cached value of a world is computed from, so that an overlay keeps what its change does not touch."""

@@ -19,6 +19,7 @@ from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import DEFAULT_ALLOW
 from service.policy.order import tier_view
 from service.policy.partition import Part, Partition, undetermined, whole
+from service.policy.relevance import whole_tiers
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from service.policy.felix import FelixView
     from service.policy.match import Matcher
     from service.policy.order import TierView
+    from service.policy.relevance import Stretch
 
 _KUBERNETES_NAMESPACE_PROFILE = "kns."
 _SERVICE_ACCOUNT_PROFILE = "ksa."
@@ -84,12 +86,18 @@ def no_endpoint(live: Bounds, hook: Hook, direction: Direction) -> Partition:
 
 
 def evaluate(
-    chain: Chain, live: Bounds, *, matcher: Matcher, namespaces: Container[str]
+    chain: Chain,
+    live: Bounds,
+    *,
+    matcher: Matcher,
+    namespaces: Container[str],
+    stretches: Iterable[Stretch] | None = None,
 ) -> Partition:
     """The fate of *live* packets at *chain*, step by step as Felix renders it.
 
     UNDECIDED leaves the hook unmarked; ALLOW marks or accepts. NORMAL never leaves a packet undecided.
-    *namespaces* are those that exist: each gives a profile.
+    *namespaces* are those that exist: each gives a profile. *stretches* are the chain's tiers without
+    rules that no live packet meets, where somebody knows them.
     """
     doubts = (*chain.felix.doubts, *chain.doubts)
     if doubts:
@@ -104,8 +112,8 @@ def evaluate(
         walk.encapsulation()
     else:
         walk.failsafes(_failsafe_space(chain.felix, family, hook=hook, direction=direction))
-    for tier in chain.tiers:
-        walk.tier(tier)
+    for stretch in whole_tiers(chain.tiers, chain.direction) if stretches is None else stretches:
+        walk.tier(stretch)
     walk.fall_off(namespaces)
     return Partition(live, tuple(walk.parts), tuple(walk.spared))
 
@@ -142,15 +150,14 @@ class _Walk:
             self._decide(Decision.DENY, self.live & match, cause)
             self.live = self.live - match
 
-    def tier(self, tier: TierPolicies) -> None:
+    def tier(self, tier: Stretch) -> None:
         """One tier: its rules in order, then its end. Source: felix/rules/endpoints.go."""
         nothing = HeaderSpace.nothing(self.live.may.family)
         self.passed = Bounds(nothing, nothing)
-        for policy in tier.policies:
-            for rule in policy.rules(self.chain.direction):
-                if not self.live.may:
-                    break
-                self._rule(tier, policy, rule)
+        for policy, rule in tier.lines:
+            if not self.live.may:
+                break
+            self._rule(tier, policy, rule)
         ends_in_deny = not tier.tier.ends_in_pass and self.chain.hook in _END_IN_DENY
         if ends_in_deny:
             self._decide(Decision.DENY, self.live, self._end_of_tier(tier))
@@ -158,7 +165,7 @@ class _Walk:
         else:
             self.live = self.live | self.passed
 
-    def _rule(self, tier: TierPolicies, policy: Policy, rule: PolicyRule) -> None:
+    def _rule(self, tier: Stretch, policy: Policy, rule: PolicyRule) -> None:
         action = rule.rule.action
         if action is Action.LOG:
             return
@@ -183,7 +190,7 @@ class _Walk:
             spared = self.live & Bounds.exact(exceptions)
             self.spared.append(Part(Decision.DENY, cause, spared))
 
-    def _rule_cause(self, tier: TierPolicies, policy: Policy, rule: PolicyRule) -> Cause:
+    def _rule_cause(self, tier: Stretch, policy: Policy, rule: PolicyRule) -> Cause:
         where = policy.meta.location.at(rule.rule.pointer)
         return Cause(
             Reason.RULE,
@@ -195,8 +202,8 @@ class _Walk:
             location=where,
         )
 
-    def _end_of_tier(self, tier: TierPolicies) -> Cause:
-        policy = tier.policies[-1]
+    def _end_of_tier(self, tier: Stretch) -> Cause:
+        policy = tier.last
         return Cause(
             Reason.END_OF_TIER,
             self.chain.hook,

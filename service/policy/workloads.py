@@ -22,7 +22,7 @@ from service.policy.convert import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from service.model.pod_spec import ContainerPort
     from service.model.refs import ObjectRef
@@ -64,6 +64,20 @@ class WorkloadEndpoint:
     def address(self, family: Family) -> Address | None:
         """Its address of *family*; None where it has none."""
         return next((one for one in self.addresses if one[0] is family), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PodGroup:
+    """Pods that selectors cannot tell apart: those with the same labels, which are as above."""
+
+    labels: Mapping[str, str]
+    open_prefixes: tuple[str, ...]
+    pods: tuple[Pod, ...]
+
+    def addresses(self) -> Iterator[Address]:
+        """The addresses at which Calico knows them."""
+        for pod in self.pods:
+            yield from one_a_family(pod.ips)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,8 +192,31 @@ def workload_endpoints(snapshot: Snapshot) -> Iterator[WorkloadEndpoint]:
     """The endpoints of the pods that are scheduled, have an address and are not on the host's network."""
     labels = Labels(snapshot)
     for ref, pod in snapshot.all(Pod).items():
-        if pod.node and pod.ips and not pod.host_network:
+        if _is_endpoint(pod):
             yield _endpoint(ref, pod, labels)
+
+
+def _is_endpoint(pod: Pod) -> bool:
+    return bool(pod.node and pod.ips and not pod.host_network)
+
+
+def pod_groups(snapshot: Snapshot, discards: Callable[[Pod], bool]) -> Iterator[PodGroup]:
+    """The pods behind `workload_endpoints` but those that Calico *discards*, in groups of the same labels.
+
+    A cluster's pods are few kinds of many. O(pods), quick where they share their maps of labels.
+    """
+    known = Labels(snapshot)
+    by_source: dict[tuple[int, str, str], list[Pod]] = {}
+    for pod in snapshot.all(Pod).values():
+        if _is_endpoint(pod) and not (pod.allowed_source_prefixes and discards(pod)):
+            key = (id(pod.meta.labels), pod.meta.ref.namespace, pod.service_account)
+            by_source.setdefault(key, []).append(pod)
+    alike: dict[tuple[frozenset[tuple[str, str]], tuple[str, ...]], list[Pod]] = {}
+    for (_, namespace, account), pods in by_source.items():
+        labels, unknown = known.of_pod(pods[0].meta.labels, namespace, account)
+        alike.setdefault((frozenset(labels.items()), unknown), []).extend(pods)
+    for (content, unknown), pods in alike.items():
+        yield PodGroup(dict(content), unknown, tuple(pods))
 
 
 def pod_templates(snapshot: Snapshot) -> Iterator[PodTemplate]:
@@ -187,6 +224,8 @@ def pod_templates(snapshot: Snapshot) -> Iterator[PodTemplate]:
 
     One that another makes, such as the ReplicaSet of a Deployment, is told by its maker.
     """
+    if not snapshot.all(Workload):
+        return
     labels = Labels(snapshot)
     live: dict[str, set[frozenset[tuple[str, str]]]] = {}
     for ref, pod in snapshot.all(Pod).items():
@@ -209,7 +248,7 @@ def _endpoint(ref: ObjectRef, pod: Pod, labels: Labels) -> WorkloadEndpoint:
     return WorkloadEndpoint(
         pod=ref,
         node=pod.node,
-        addresses=tuple(_one_a_family(pod.ips)),
+        addresses=one_a_family(pod.ips),
         labels=found,
         profiles=(
             f"{NAMESPACE_PROFILE}{ref.namespace}",
@@ -221,9 +260,11 @@ def _endpoint(ref: ObjectRef, pod: Pod, labels: Labels) -> WorkloadEndpoint:
     )
 
 
-def _one_a_family(addresses: Iterable[Address]) -> Iterator[Address]:
-    seen: set[Family] = set()
+def one_a_family(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
+    """The first address of each family, which are those that Calico takes."""
+    if len(addresses) == 1:
+        return addresses
+    first: dict[Family, Address] = {}
     for address in addresses:
-        if address[0] not in seen:
-            seen.add(address[0])
-            yield address
+        first.setdefault(address[0], address)
+    return tuple(first.values())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -18,34 +17,37 @@ from service.policy.addresses import AddressBook, Pods
 from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import WILDCARD, NodeEndpoints, automatic_endpoints, node_endpoints
 from service.policy.facts import DERIVED, READ, Facts
+from service.policy.fates import Chains, Fates
 from service.policy.felix import DEFAULT_VIEW, FelixView, felix_view
-from service.policy.hooks import Chain, TierPolicies, evaluate, in_tiers, no_endpoint
+from service.policy.hooks import Chain, no_endpoint
 from service.policy.match import Matcher
-from service.policy.order import policy_key, tier_view
 from service.policy.partition import whole
 from service.policy.policies import POLICIES, doubtful, policies, policy_at, staged_prednat
+from service.policy.policy_set import PolicySet
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from service.model.refs import ObjectRef
     from service.model.snapshot import Change, Snapshot
     from service.net.headerspace import Bounds
+    from service.net.intervals import IntervalSet
     from service.policy.convert import Policy
+    from service.policy.hooks import TierPolicies
     from service.policy.partition import Partition
+    from service.policy.policy_set import Labels
     from service.policy.workloads import WorkloadEndpoint
 
-_ResolveKey = tuple[frozenset[tuple[str, str]], "Hook", "Direction"]
-_MEMO_LIMIT = 20_000
 
+class _Deferred:
+    """The pods that Calico polices, worked out when one is asked for: overlays share them before that."""
 
-@dataclass(frozen=True, slots=True)
-class _Exchange:
-    """How a world differs from *base*: by one policy."""
+    def __init__(self, make: Callable[[], Iterable[WorkloadEndpoint]]) -> None:
+        self._make = make
 
-    base: World
-    removed: Policy | None
-    added: Policy | None
+    @cached_property
+    def by_ref(self) -> Mapping[ObjectRef, WorkloadEndpoint]:
+        return {one.pod: one for one in self._make()}
 
 
 class World:
@@ -58,11 +60,11 @@ class World:
         """The world of *snapshot*; nothing is computed yet."""
         self.snapshot = snapshot
         self._felix: dict[str, FelixView] = {}
-        self._resolved: dict[_ResolveKey, tuple[TierPolicies, ...]] = {}
-        self._chains: dict[Chain, Chain] = {}
-        self._partitions: dict[tuple[int, Bounds], tuple[Chain, Partition]] = {}
+        self._chains = Chains()
+        self._fates = Fates()
+        self._label_classes: dict[int, tuple[HostEndpoint, Labels]] = {}
+        self._workloads = _Deferred(lambda: workloads.workload_endpoints(snapshot))
         self._failsafes = True
-        self._exchange: _Exchange | None = None
         self._facts: dict[Facts, dict[object, object]] = {one: {} for one in Facts}
         self.memo: dict[object, object] = {}
         """What the floors above derive from this world, by keys of their own; it goes with the world."""
@@ -105,37 +107,16 @@ class World:
                 stripped._facts[one] = self._facts[one]
             alike = self._facts[Facts.LIKENESS].setdefault("without failsafes", {})
             stripped._facts[Facts.LIKENESS] = cast("dict[object, object]", alike)
-            stripped._exchange = self._exchange
             stripped._failsafes = False
             self.memo["stripped"] = stripped
         return cast("World", self.memo["stripped"])
 
     def _splice(self, base: World, change: Change) -> None:
-        """Take over the policies of *base* with one of them exchanged, and what that leaves valid.
-
-        O(policies) pointer copies; nothing is parsed, sorted or matched again.
-        """
-        ref = change.ref
-        added = policy_at(self.snapshot, ref)
-        exchange = _Exchange(base, base._policies_by_ref.get(ref), added)
-        self.__dict__["policies"] = self._exchanged(base.policies, exchange)
-        by_ref = {**base._policies_by_ref}
-        by_ref.pop(ref, None)
-        self.__dict__["_policies_by_ref"] = by_ref | ({ref: added} if added else {})
-        used = added.applies_to.labels() if added and added.applies_to else frozenset()
-        # A name too many splits classes finer than need be, and is never wrong.
-        self.__dict__["_labels_used"] = base._labels_used | used
+        """Take over the policies of *base* with one of them exchanged, and what that leaves valid."""
+        added = policy_at(self.snapshot, change.ref)
+        self.__dict__["_policy_set"] = base._policy_set.exchanged(change.ref, added)
         if self.labels_that_matter == base.labels_that_matter:
-            self._exchange = exchange
-
-    def _exchanged(self, policies: Iterable[Policy], exchange: _Exchange) -> tuple[Policy, ...]:
-        """*policies*, which are in order, with the removed one gone and the added one in its place."""
-        every = list(policies)
-        if exchange.removed is not None:
-            del every[bisect_left(every, self._order(exchange.removed), key=self._order)]
-        if exchange.added is not None:
-            insort(every, exchange.added, key=self._order)
-        return tuple(every)
+            self._label_classes = base._label_classes
 
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
@@ -195,53 +176,56 @@ class World:
     @cached_property
     def matcher(self) -> Matcher:
         """The packet sets of rules, over the labelled addresses of this snapshot."""
-        kept = tuple(one for one in self.workloads.values() if not self._discards(one))
-        pods = Pods(kept, tuple(workloads.pod_templates(self.snapshot)))
         heps = ((hep, self.labels(hep)) for hep in self.heps)
-        return Matcher(AddressBook(self.snapshot, heps, pods=pods if self.knows_pods else None))
+        return Matcher(
+            AddressBook(self.snapshot, heps, pods=self._pods() if self.knows_pods else None)
+        )
+
+    def _pods(self) -> Pods:
+        groups = workloads.pod_groups(
+            self.snapshot, lambda pod: not self.felix(pod.node).workloads_may_spoof
+        )
+        return Pods(tuple(groups), tuple(workloads.pod_templates(self.snapshot)))
 
     @property
     def knows_pods(self) -> bool:
         """Whether the snapshot holds all of the cluster's pods."""
         return workloads.lists_pods(self.snapshot)
 
-    @cached_property
+    @property
     def workloads(self) -> Mapping[ObjectRef, WorkloadEndpoint]:
         """The pods that Calico polices."""
-        return {one.pod: one for one in workloads.workload_endpoints(self.snapshot)}
+        return self._workloads.by_ref
 
     @cached_property
     def _tiers(self) -> Mapping[str, Tier]:
         return {ref.name: tier for ref, tier in self.snapshot.all(Tier).items()}
 
     @cached_property
+    def _policy_set(self) -> PolicySet:
+        return PolicySet(policies(self.snapshot), self._tiers)
+
+    @property
     def policies(self) -> tuple[Policy, ...]:
         """Every policy in effect, in the order in which Felix applies them."""
-        return tuple(sorted(policies(self.snapshot), key=self._order))
-
-    def _order(self, policy: Policy) -> tuple[object, ...]:
-        return (tier_view(policy.tier, self._tiers).key, policy_key(policy))
-
-    @cached_property
-    def _policies_by_ref(self) -> Mapping[ObjectRef, Policy]:
-        return {policy.meta.ref: policy for policy in self.policies}
+        return self._policy_set.every
 
     def policy(self, ref: ObjectRef) -> Policy:
         """The policy in effect of that reference.
 
         Raises: KeyError where there is none.
         """
-        return self._policies_by_ref[ref]
+        return self._policy_set.by_ref[ref]
 
     def find_policy(self, ref: ObjectRef) -> Policy | None:
         """As `policy`; None where none of that reference is in effect."""
-        return self._policies_by_ref.get(ref)
+        return self._policy_set.by_ref.get(ref)
 
     @cached_property
     def _labels_used(self) -> frozenset[str]:
         """The label names that any policy's selector looks at: the rest cannot tell endpoints apart."""
-        policies = (*self.policies, *self._staged_prednat)
-        return frozenset().union(*(one.applies_to.labels() for one in policies if one.applies_to))
+        staged = (one.applies_to.labels() for one in self._staged_prednat if one.applies_to)
+        return self._policy_set.labels.union(*staged)
 
     @cached_property
     def _labels_present(self) -> frozenset[str]:
@@ -258,46 +242,21 @@ class World:
         is_wildcard = hep.interface_name == WILDCARD
         return self.label_class(hep), hep.profiles, self.felix(hep.node), is_wildcard
 
-    def label_class(self, hep: HostEndpoint) -> frozenset[tuple[str, str]]:
+    def label_class(self, hep: HostEndpoint) -> Labels:
         """The labels of *hep* that matter: endpoints that agree in them have the same policies."""
-        matter = self.labels_that_matter
-        return frozenset(one for one in self.labels(hep).items() if one[0] in matter)
+        known = self._label_classes.get(id(hep))
+        if known is None:
+            matter = self.labels_that_matter
+            labels = frozenset(one for one in self.labels(hep).items() if one[0] in matter)
+            # The endpoint is kept beside its labels: its identity is the key.
+            known = self._label_classes[id(hep)] = (hep, labels)
+        return known[1]
 
     def resolve(
         self, hep: HostEndpoint, hook: Hook, direction: Direction
     ) -> tuple[TierPolicies, ...]:
-        """The tiers that govern *hep* at *hook*, in Felix's order, with their policies.
-
-        Tiers without such a policy are left out: they have no end. O(policies), once per label class.
-        """
-        return self._tiers_at((self.label_class(hep), hook, direction))
-
-    def _tiers_at(self, key: _ResolveKey) -> tuple[TierPolicies, ...]:
-        known = self._resolved.get(key)
-        if known is None:
-            known = self._resolved[key] = self._resolve(key)
-        return known
-
-    def _resolve(self, key: _ResolveKey) -> tuple[TierPolicies, ...]:
-        """By way of the world that this one is an overlay of, where its classes are the same."""
-        label_class, hook, direction = key
-        labels = dict(label_class)
-
-        def here(policy: Policy | None) -> Policy | None:
-            if policy is None or not policy.governs(hook, direction):
-                return None
-            return policy if policy.selects(labels) else None
-
-        if self._exchange is None:
-            return in_tiers(filter(here, self.policies), self._tiers)
-        exchange = replace(
-            self._exchange, removed=here(self._exchange.removed), added=here(self._exchange.added)
-        )
-        tiers = self._exchange.base._tiers_at(key)  # noqa: SLF001 - a World too
-        if exchange.removed is None and exchange.added is None:
-            return tiers
-        standing = (policy for tier in tiers for policy in tier.policies)
-        return in_tiers(self._exchanged(standing, exchange), self._tiers)
+        """The tiers that govern *hep* at *hook*, in Felix's order, with their policies."""
+        return self._policy_set.governing(self.label_class(hep), hook, direction)
 
     @cached_property
     def _staged_prednat(self) -> tuple[Policy, ...]:
@@ -343,7 +302,7 @@ class World:
             profiles=hep.profiles,
             wildcard=hep.interface_name == WILDCARD,
         )
-        return self._chains.setdefault(chain, chain)
+        return self._chains.one(chain)
 
     def evaluate(
         self, hep: HostEndpoint | None, live: Bounds, *, hook: Hook, direction: Direction
@@ -363,12 +322,12 @@ class World:
         chain = Chain(
             Hook.WORKLOAD,
             direction,
-            tiers=self._tiers_at((labels, Hook.WORKLOAD, direction)),
+            tiers=self._policy_set.governing(labels, Hook.WORKLOAD, direction),
             felix=self.felix(pod.node),
             profiles=pod.profiles,
             doubts=tuple(doubtful(self.policies, pod, direction)),
         )
-        return self._chains.setdefault(chain, chain)
+        return self._chains.one(chain)
 
     def evaluate_workload(
         self, pod: WorkloadEndpoint, live: Bounds, direction: Direction
@@ -386,13 +345,10 @@ class World:
         return pod.asks_for_sources and not self.felix(pod.node).workloads_may_spoof
 
     def _fate(self, chain: Chain, live: Bounds, namespaces: Container[str]) -> Partition:
-        key = (id(chain), live)
-        known = self._partitions.get(key)
-        if known is None:
-            if len(self._partitions) >= _MEMO_LIMIT:
-                self._partitions.clear()
-                self._chains.clear()
-            partition = evaluate(chain, live, matcher=self.matcher, namespaces=namespaces)
-            # The chain is kept beside its partition: its identity is the key.
-            known = self._partitions[key] = (chain, partition)
-        return known[1]
+        return self._fates.of(
+            chain, live, self._chains, matcher=self.matcher, namespaces=namespaces
+        )
+
+    def ports_alike(self, chain: Chain, protocol: int, port: int) -> IntervalSet:
+        """The ports, *port* among them, that no rule of *chain* tells apart in packets of *protocol*."""
+        return self._chains.alike(chain, protocol, port)

@@ -60,10 +60,7 @@ class _Review:
 
 def scaling(base: Size) -> Iterator[Figure]:
     """Each review at few policies and at many, everything else being equal."""
-    few, many = (
-        loaded(Size(base.nodes, base.host_endpoints, policies, base.services))
-        for policies in (_FEW, _MANY)
-    )
+    few, many = (loaded(base.with_policies(policies)) for policies in (_FEW, _MANY))
     for name, body in bodies().items():
         works = {"few": _Review(few, body), "many": _Review(many, body)}
         for work in works.values():

@@ -85,3 +85,12 @@ def test_a_hundred_thousand_ranges_combine_exactly() -> None:
     right = IntervalSet.of(*((n * 10 + 3, n * 10 + 6) for n in range(100_000)))
     sizes = ((left | right).size(), (left & right).size(), (left - right).size())
     assert sizes == (700_000, 200_000, 300_000)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [([(1, 5)], [(5, 9)], True), ([(1, 5)], [(6, 9)], False), ([], [(1, 1)], False)],
+)
+def test_sets_meet_where_they_share_an_integer(one, other, expected) -> None:
+    left, right = IntervalSet.of(*one), IntervalSet.of(*other)
+    assert (expected, expected) == (left.meets(right), right.meets(left))

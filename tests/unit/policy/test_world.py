@@ -116,11 +116,11 @@ def test_a_partition_is_worked_out_once():
 
 
 def test_what_is_remembered_is_bounded(monkeypatch):
-    monkeypatch.setattr("service.policy.world._MEMO_LIMIT", 1)
+    monkeypatch.setattr("service.policy.fates._MEMO_LIMIT", 1)
     one = world(HEP, make_gnp())
     for hook in Hook:
         one.evaluate(HEP, EVERYTHING, hook=hook, direction=Direction.INGRESS)
-    assert 1 == len(one._partitions)
+    assert 1 == len(one._fates._by_chain)
 
 
 def test_without_failsafes_only_the_failsafes_differ():
