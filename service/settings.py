@@ -128,12 +128,20 @@ def _endpoint(text: str) -> tuple[str, int]:
     return str(ipaddress.ip_address(address.strip("[]"))), _PORT.parse(port)
 
 
+def _route(text: str) -> tuple[str, str]:
+    network, equals, node = text.partition("=")
+    if not (equals and node.strip()):
+        raise ValueError(f"{text!r} is no CIDR=node")
+    return _cidr(network.strip()), node.strip()
+
+
 _PORT: Final = _integer(1, _MAX_PORT)
 _PORTS: Final = Form("first-last", _port_range)
 _CIDRS: Final = _list_of(_cidr, "CIDRs")
 _NAMESPACES: Final = _list_of(
     _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "namespace").parse, "namespaces"
 )
+_ROUTES: Final = _list_of(_route, "CIDR=node")
 _ENDPOINTS: Final = _list_of(_endpoint, "address:port")
 _SELECTOR: Final = Form("Calico selector", str.strip)
 _PATH: Final = Form("path", str.strip)
@@ -315,7 +323,15 @@ class Settings:
         "dataplane",
         _DATAPLANE,
         default="auto",
-        text="Felix's dataplane; auto derives it from FelixConfiguration.",
+        text="What carries out policy: Felix's iptables, nftables or bpf (eBPF), or ipvs, which is "
+        "iptables beside a kube-proxy in IPVS mode. auto derives it from FelixConfiguration and from "
+        "the devices of nodes.",
+    )
+    service_routes: tuple[tuple[str, str], ...] = _setting(
+        "service_routes",
+        _ROUTES,
+        text="Networks of Services that routers outside of the cluster send to one node each, such as "
+        "10.96.0.0/12=w1: no object tells that.",
     )
 
 

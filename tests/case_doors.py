@@ -17,6 +17,7 @@ from service.api.app import create_app
 from service.api.context import Context
 from service.api.worlds import Worlds
 from service.audit.cases import CLUSTER
+from service.checks.settings import cluster_profile
 from service.cli.main import run
 from service.cluster.watch import Watch, read_whole
 from service.policy.world import World
@@ -63,7 +64,8 @@ class Rest:
 
     def __init__(self, case):
         store = open_store("memory:")
-        app = create_app(Context(store, Worlds(store), case.settings, lambda: NOW))
+        worlds = Worlds(store, profile=cluster_profile(case.settings))
+        app = create_app(Context(store, worlds, case.settings, lambda: NOW))
         self._client = app.test_client()
         self._client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {auth.first_secret(store, NOW)}"
         content = (case.folder / CLUSTER).read_text("utf-8")
@@ -92,7 +94,8 @@ class Webhook:
 
     def __init__(self, case):
         paths = [str(case.folder / CLUSTER)]
-        self._watch = Watch(paths, lambda: World.of(read_whole(paths).snapshot))
+        profile = cluster_profile(case.settings)
+        self._watch = Watch(paths, lambda: World.of(read_whole(paths).snapshot, profile))
         judged = partial(decide, terms=terms(case.settings), now_s=int(time.time()))
         judge = Judge(self._watch, judged, case.settings.on_error)
         self._client = create_webhook(

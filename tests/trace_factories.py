@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.policy.flow_query import parse_flow
+from service.policy.profile import DEFAULT_PROFILE
 from service.policy.trace import trace
 from service.policy.world import World
 from tests.factories import make_gnp, make_hep, make_node, make_service, make_snapshot, raw
@@ -13,10 +14,10 @@ EGRESS_ANY = make_gnp("egress-any", types=["Egress"], egress=[{"action": "Allow"
 TO_W1 = {"from": CLIENT, "to": {"node": "w1"}, "protocol": "TCP", "port": 9100, "src_port": 40000}
 
 
-def world(*objects, interfaces=None):
-    """Two nodes, w1 with *interfaces* if they are given, and *objects*."""
+def world(*objects, interfaces=None, profile=DEFAULT_PROFILE):
+    """Two nodes, w1 with *interfaces* if they are given, and *objects*, by the premises of *profile*."""
     nodes = (make_node("w1", internal=W1, interfaces=interfaces), make_node("w2", internal=W2))
-    return World.of(make_snapshot(*nodes, *objects))
+    return World.of(make_snapshot(*nodes, *objects), profile)
 
 
 def answer(where, **changed):

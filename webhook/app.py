@@ -19,6 +19,7 @@ from service.admission.decide import decide
 from service.admission.review import Operation, read_review
 from service.admission.review import response as review_response
 from service.admission.terms import terms
+from service.checks.settings import cluster_profile
 from service.cluster.readiness import is_ready, readiness
 from service.cluster.watch import Watch, read_whole
 from service.model.refs import CALICO_V1, CALICO_V3
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from service.admission.decide import Decision
     from service.admission.review import ReviewRequest
+    from service.policy.profile import ClusterProfile
     from webhook.judge import Decide, Judgement
 
 _JSON: Final = "application/json"
@@ -67,16 +69,16 @@ def serve(paths: Sequence[str]) -> Flask:
     def judged(world: World, review: ReviewRequest) -> Decision:
         return decide(world, review, agreed, now_s=int(time.time()))
 
-    watch = Watch(paths, partial(_read, paths, judged))
+    watch = Watch(paths, partial(_read, paths, judged, profile=cluster_profile(settings)))
     watch.start()
     atexit.register(watch.close)
     judge = Judge(watch, judged, settings.on_error)
     return create_app(watch, judge, body_limit_bytes=settings.limits_body_bytes)
 
 
-def _read(paths: Sequence[str], judged: Decide) -> World:
+def _read(paths: Sequence[str], judged: Decide, *, profile: ClusterProfile) -> World:
     """The world of the manifests at *paths*, ready to judge. Raises: SourceError."""
-    world = World.of(read_whole(paths).snapshot)
+    world = World.of(read_whole(paths).snapshot, profile)
     warm(world, judged)
     return world
 

@@ -16,6 +16,7 @@ from service.api.paging import paged, window
 from service.audit.record import record
 from service.audit.report import report as report_of
 from service.audit.run import Source
+from service.checks.settings import cluster_profile
 from service.cluster.manifests import load_texts
 from service.errors import ManifestError
 from service.reports.document import exporters
@@ -77,8 +78,9 @@ def create() -> Response:
     manifests = _manifests()
     loaded = load_texts((one.name, one.content) for one in manifests)
     _refuse_nothing_read(loaded)
-    source = Source(loaded, [one.name for one in manifests])
     here = context()
+    names = [one.name for one in manifests]
+    source = Source(loaded, names, cluster_profile(here.settings))
     run = record(source, here.settings, here.store, at=here.now(), manifests=manifests)
     response = json_answer(run.to_json(), 201)
     response.headers["Location"] = url_for("audits.show", audit_id=run.id)

@@ -13,6 +13,7 @@ from service.api.context import Context
 from service.api.worlds import Worlds
 from service.audit.record import record
 from service.audit.run import Source
+from service.checks.settings import cluster_profile
 from service.cluster.watch import Watch, read_whole
 from service.serving import process
 from service.settings import load
@@ -49,7 +50,8 @@ def _app(options: Options) -> Flask:
     settings = load()
     store = open_store(options.database)
     served = _watch(options.manifests, settings, store) if options.manifests else None
-    return create_app(Context(store, Worlds(store, served), settings, _now))
+    worlds = Worlds(store, served, cluster_profile(settings))
+    return create_app(Context(store, worlds, settings, _now))
 
 
 def _watch(paths: Sequence[str], settings: Settings, store: AuditStore) -> Watch:
@@ -64,7 +66,7 @@ def _read(paths: Sequence[str], settings: Settings, store: AuditStore) -> World:
 
     Raises: AuditorError.
     """
-    source = Source(read_whole(paths), paths)
+    source = Source(read_whole(paths), paths, cluster_profile(settings))
     record(source, settings, store, at=_now())
     return source.world
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 from service.cluster.manifests import load_texts
 from service.cluster.readiness import Readiness, readiness
 from service.errors import ConflictError, SourceError
+from service.policy.profile import DEFAULT_PROFILE
 from service.policy.world import World
 
 if TYPE_CHECKING:
     from service.cluster.watch import Watch
+    from service.policy.profile import ClusterProfile
     from service.store.port import AuditStore
 
 _KEPT: Final = 4
@@ -20,9 +22,15 @@ _KEPT: Final = 4
 class Worlds:
     """Worlds by audit; a few of the latest asked for are kept, so that series of questions are quick."""
 
-    def __init__(self, store: AuditStore, served: Watch | None = None) -> None:
+    def __init__(
+        self,
+        store: AuditStore,
+        served: Watch | None = None,
+        profile: ClusterProfile = DEFAULT_PROFILE,
+    ) -> None:
         """*served* watches the manifests of the cluster that is served, if any is."""
         self._store = store
+        self._profile = profile
         self._served = served
         self._rebuilt = lru_cache(_KEPT)(self._rebuild)
 
@@ -56,4 +64,5 @@ class Worlds:
         manifests = self._store.manifests(audit)
         if not manifests:
             raise ConflictError(f"audit {run.id} read files, its manifests are not kept here")
-        return World.of(load_texts((one.name, one.content) for one in manifests).snapshot)
+        loaded = load_texts((one.name, one.content) for one in manifests)
+        return World.of(loaded.snapshot, self._profile)

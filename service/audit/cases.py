@@ -13,6 +13,7 @@ from service.admission.terms import terms
 from service.audit.expectation import Expectation, parse_expectation
 from service.audit.run import Source, chosen_checks, judged
 from service.checks.finding import to_json
+from service.checks.settings import cluster_profile
 from service.cluster.manifests import load_paths
 from service.cluster.yaml_docs import MAX_BYTES, decoded_text, documents
 from service.errors import ManifestError, SourceLocation
@@ -60,7 +61,8 @@ class Engine:
     @classmethod
     def of(cls, case: Case) -> Engine:
         """The engine over the cluster and the settings of *case*."""
-        return cls(Source(case.loaded, [str(case.folder / CLUSTER)]), case.settings)
+        names = [str(case.folder / CLUSTER)]
+        return cls(Source(case.loaded, names, cluster_profile(case.settings)), case.settings)
 
     def findings(self) -> Sequence[Mapping[str, Json]]:
         """The findings of an audit, passes included."""

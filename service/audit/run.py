@@ -20,6 +20,7 @@ from service.checks.run import audit as judge
 from service.checks.run import checks
 from service.checks.verdict import Result, Severity
 from service.errors import SettingsError
+from service.policy.profile import DEFAULT_PROFILE
 from service.policy.world import World
 from service.settings import TABLE
 from service.store.records import AuditRun, Finding, InputFault
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from service.checks.verdict import Json, Verdict
     from service.cluster.manifests import Loaded
     from service.errors import InputError
+    from service.policy.profile import ClusterProfile
     from service.settings import Settings
 
 _ID_LENGTH: Final = 32
@@ -43,15 +45,17 @@ _NO_PART_OF_A_VERDICT: Final = frozenset({"on_error", "limits.body_bytes"})
 class Source:
     """What is audited: the objects, and the paths or names that they were read from.
 
-    ``world`` is that of the objects; after an audit it has worked out what the checks ask of it.
+    ``world`` is that of the objects, by the premises of ``profile``; after an audit it has worked out
+    what the checks ask of it.
     """
 
     loaded: Loaded
     names: Sequence[str]
+    profile: ClusterProfile = DEFAULT_PROFILE
     world: World = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "world", World.of(self.loaded.snapshot))
+        object.__setattr__(self, "world", World.of(self.loaded.snapshot, self.profile))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ def verdicts(
         told.add(verdict.fingerprint)
         yield verdict
     if source.loaded.mended is not None:
-        for verdict in judge(World.of(source.loaded.mended), settings, only):
+        for verdict in judge(World.of(source.loaded.mended, source.profile), settings, only):
             if verdict.fingerprint not in told:
                 yield replace(verdict, message=f"once the manifests are mended: {verdict.message}")
 

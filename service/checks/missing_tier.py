@@ -28,7 +28,7 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
     del settings
     tiers = {ref.name: tier for ref, tier in world.snapshot.all(Tier).items()}
     for policy in world.policies:
-        if not tier_view(policy.tier, tiers).exists:
+        if not tier_view(policy.tier, tiers, world.profile.release).exists:
             yield Verdict(
                 check=_ID,
                 subject=policy.meta.ref,

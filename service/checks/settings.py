@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from service.errors import SettingsError
 from service.net.prefixes import PrefixError, parse_cidr, parse_ip
+from service.policy.profile import ClusterProfile, Dataplane, Release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,6 +81,21 @@ def check_settings(settings: Settings) -> CheckSettings:
         unknown=Unknown(settings.unknown),
         failsafe_only=Strictness(settings.apiserver_failsafe_only),
         latent=Strictness(settings.apiserver_latent),
+    )
+
+
+def cluster_profile(settings: Settings) -> ClusterProfile:
+    """The part of *settings* that says what no object of the cluster tells.
+
+    Raises: SettingsError as `check_settings`.
+    """
+    routes = settings.service_routes
+    networks = _prefixes(network for network, _ in routes)
+    return ClusterProfile(
+        release=Release.of(settings.cluster_profile),
+        dataplane=Dataplane(settings.dataplane),
+        node_port_addresses=_prefixes(settings.kube_proxy_node_port_addresses),
+        routes=tuple(zip(networks, (node for _, node in routes), strict=True)),
     )
 
 

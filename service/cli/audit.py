@@ -87,14 +87,16 @@ def _audited(loaded: Loaded, paths: tuple[str, ...], only: tuple[str, ...]) -> A
     from service.audit.run import Source
     from service.audit.run import audit as run_audit
     from service.checks.run import checks
+    from service.checks.settings import cluster_profile
     from service.settings import load
 
     known = [check.id for check in checks()]
     for name in only:
         if name not in known:
             raise click.BadParameter(f"there is no check {name}; there are {', '.join(known)}")
-    point = EnforcementPoint.CLI
-    return run_audit(Source(loaded, paths), load(), at=_now(), only=only, point=point)
+    settings = load()
+    source = Source(loaded, paths, cluster_profile(settings))
+    return run_audit(source, settings, at=_now(), only=only, point=EnforcementPoint.CLI)
 
 
 def _now() -> datetime:

@@ -71,7 +71,11 @@ def root() -> click.Group:
                 expose_value=False,
                 callback=_name_config,
                 help="A YAML file of settings (docs/settings.md); the environment wins over it.",
-            )
+            ),
+            _setting_option(
+                "--profile", "cluster.profile", "The Calico release of the cluster, such as v3.30."
+            ),
+            _setting_option("--dataplane", "dataplane", "auto, iptables, nftables, ipvs or bpf."),
         ],
         help="Guards node ports and the API server of a Kubernetes cluster that runs Calico.",
         epilog="Exit codes: 0 clean, 1 findings, 2 usage, 3 input or source unreadable, 70 bug.",
@@ -82,6 +86,19 @@ def _name_config(_context: click.Context, _option: click.Parameter, path: str | 
     """The environment carries the choice, so that worker processes read the same file."""
     if path is not None:
         os.environ["NODEWARD_CONFIG"] = path
+
+
+def _setting_option(flag: str, name: str, text: str) -> click.Option:
+    """An option that stands for a setting, and wins over the environment and the file."""
+    variable = "NODEWARD_" + name.upper().replace(".", "_")
+
+    def choose(_context: click.Context, _option: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            os.environ[variable] = value
+
+    return click.Option(
+        [flag], metavar="TEXT", expose_value=False, callback=choose, help=text + f" Setting {name}."
+    )
 
 
 def _report_bug(error: Exception) -> ExitCode:

@@ -35,18 +35,20 @@ def review(paths: tuple[str, ...], source: str) -> ExitCode:
     from service.admission.decide import decide
     from service.admission.review import read_review, response
     from service.admission.terms import terms
+    from service.checks.settings import cluster_profile
     from service.cluster.manifests import load_paths
     from service.policy.world import World
     from service.settings import load
 
-    agreed = terms(load())
+    settings = load()
+    agreed, profile = terms(settings), cluster_profile(settings)
     loaded = load_paths(paths)
     if loaded.errors:
         for error in loaded.errors:
             click.echo(f"nodeward: {error}", err=True)
         return ExitCode.UNREADABLE
     request = read_review(_body(source))
-    world = World.of(loaded.snapshot)
+    world = World.of(loaded.snapshot, profile)
     decision = decide(world, request, agreed, now_s=int(time.time()))
     click.echo(orjson.dumps(response(decision)))
     return ExitCode.CLEAN if decision.allowed else ExitCode.FINDINGS

@@ -47,15 +47,17 @@ def trace(
     A line that is no flow is answered by its error, and the others all the same; the exit code is
     then 3, as where some document could not be read.
     """
+    from service.checks.settings import cluster_profile
     from service.cluster.manifests import load_paths
     from service.policy.stages import Detail
     from service.policy.world import World
+    from service.settings import load
 
     if (flow is None) == (flows is None):
         raise click.UsageError("exactly one of --flow and --flows is needed")
-    loaded = load_paths(paths)
+    world = World.of((loaded := load_paths(paths)).snapshot, cluster_profile(load()))
     lines = [("--flow", 0, flow)] if flow is not None else _lines(flows or "")
-    told = _answers(World.of(loaded.snapshot), lines, form=form, detail=Detail(detail))
+    told = _answers(world, lines, form=form, detail=Detail(detail))
     errors = [*loaded.errors, *told]
     for error in errors:
         click.echo(f"nodeward: {error}", err=True)

@@ -18,6 +18,7 @@ from service.cluster.listing import Census, census, newest_version
 from service.cluster.reflector import Reflector
 from service.cluster.sharing import Budget, SharedRead
 from service.cluster.state import ClusterState
+from service.policy.profile import DEFAULT_PROFILE
 from service.telemetry import count_direct_read, logger
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from service.cluster.kube import Client
     from service.cluster.state import View
     from service.cluster.watch import Reading
+    from service.policy.profile import ClusterProfile
     from service.policy.world import World
 
 REDISCOVER_S: Final = 60.0
@@ -84,10 +86,15 @@ class _Question:
 class LiveCluster:
     """Watches one cluster for as long as it is open. Any thread may read `current` and ask `confirm`."""
 
-    def __init__(self, client: Client, prepare: Callable[[World], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        prepare: Callable[[World], None],
+        profile: ClusterProfile = DEFAULT_PROFILE,
+    ) -> None:
         """*prepare* works out in a new world what the first request in it should not wait for."""
         self._client = client
-        self._state = ClusterState(prepare)
+        self._state = ClusterState(prepare, profile)
         self._watched: dict[str, _Watched] = {}
         self._begun = False
         self._failure = "the cluster was not asked yet"

@@ -25,6 +25,7 @@ from service.cluster.events import (
 )
 from service.cluster.objects import Objects
 from service.model.snapshot import Change, Operation, Snapshot
+from service.policy.profile import DEFAULT_PROFILE
 from service.policy.world import World
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from service.cluster.objects import Key
     from service.model.meta import Decoded
     from service.model.refs import ObjectRef
+    from service.policy.profile import ClusterProfile
 
 _Told: TypeAlias = Replaced | Changed | Deleted | Progressed | Counted | Resumed | Failed
 
@@ -76,7 +78,8 @@ class _Held:
 class Mirror:
     """The objects of every watched resource, and the world that they make. One thread only."""
 
-    def __init__(self) -> None:
+    def __init__(self, profile: ClusterProfile = DEFAULT_PROFILE) -> None:
+        self._profile = profile
         self._held: dict[Resource, _Held] = {}
         self._touched: set[ObjectRef] = set()
         self._is_torn = False
@@ -170,7 +173,8 @@ class Mirror:
         before, touched = self.world, self._touched
         self._touched, is_torn, self._is_torn = set(), self._is_torn, True
         if self.world is None or is_torn or len(touched) >= REBUILD:
-            self.world = World.of(Snapshot.of(self._standing(), revision=str(self.revision)))
+            snapshot = Snapshot.of(self._standing(), revision=str(self.revision))
+            self.world = World.of(snapshot, self._profile)
         else:
             self.world = self._overlaid(self.world, touched)
         self._is_torn = False
@@ -181,8 +185,6 @@ class Mirror:
         for change in self._changes(touched, world.snapshot):
             after = after.with_change(change)
         if after is not world:
-            # Else a world that follows a cluster for days would hold on to every world since.
-            after._exchange = None  # noqa: SLF001  # a new one, which nobody has seen yet
             after.snapshot = replace(after.snapshot, revision=str(self.revision))
         return after
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from service.cluster.events import Expected
 from service.cluster.mirror import Mirror, Progress
 from service.cluster.watch import Reading
+from service.policy.profile import DEFAULT_PROFILE
 from service.telemetry import count_engine_error, logger
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from service.cluster.discovery import Resource
     from service.cluster.events import Event
+    from service.policy.profile import ClusterProfile
     from service.policy.world import World
 
 _QUEUE: Final = 10_000
@@ -73,11 +75,13 @@ class View:
 class ClusterState:
     """Keeps the view of one cluster. Any thread may `tell`, read `view` and wait."""
 
-    def __init__(self, prepare: Callable[[World], None]) -> None:
+    def __init__(
+        self, prepare: Callable[[World], None], profile: ClusterProfile = DEFAULT_PROFILE
+    ) -> None:
         """*prepare* works out in a new world what the first request in it should not wait for."""
         self._prepare = prepare
         self._events: queue.Queue[Event] = queue.Queue(_QUEUE)
-        self._mirror = Mirror()
+        self._mirror = Mirror(profile)
         self._news = threading.Condition()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="state", daemon=True)

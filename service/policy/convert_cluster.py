@@ -15,6 +15,7 @@ from service.model.selector import and_
 from service.policy.cause import Direction
 from service.policy.convert import Entity, Policy, PolicyRule
 from service.policy.convert_kubernetes import in_namespaces, made_rule, pods_with
+from service.policy.profile import ADMIN_TIER, BASELINE_TIER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from service.model.selector import Selector
 
     _Rules = Mapping[Direction, tuple[ClusterRule, ...]]
-
-ADMIN_TIER = "adminnetworkpolicy"
-BASELINE_TIER = "baselineadminnetworkpolicy"
-"""The tiers of the predecessors, which Calico v3.29 to v3.31 makes and later versions do not know."""
 
 _TIERS = {"Admin": "kube-admin", "Baseline": "kube-baseline"}
 _BASELINE_ORDER = 1000.0

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from service.errors import SelectorError
 from service.model.kinds.felix_configuration import FailsafePort, FelixConfiguration
+from service.model.rule import Port
 from service.model.selector import parse
 from service.net.flow import PROTOCOL_NUMBERS
+from service.policy.profile import DEFAULT_PROFILE, Dataplane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from service.model.kinds.node import Node
     from service.net.prefixes import Prefix
+    from service.policy.profile import ClusterProfile
 
 _TCP, _UDP = PROTOCOL_NUMBERS["TCP"], PROTOCOL_NUMBERS["UDP"]
 _BOTH_WAYS = (179, 2379, 2380, 5473, 6443, 6666, 6667)
@@ -33,6 +37,14 @@ DEFAULT_OUTBOUND = tuple(
 """Source: felix/config/config_params.go, FailsafeOutboundHostPorts."""
 
 _UNSET = (None, "", ())
+_ALL_PORTS_SINCE, _TYPHA_SINCE = 14, 15
+"""The releases that brought the failsafe ports 6443 and 5473."""
+_EARLIER = (22, 68, 53, 67, 179, 2379, 2380, 6666, 6667)
+_NODE_PORTS = ((30000, 32767),)
+_DATA_INTERFACES = r"^((en|wl|ww|sl|ib)[Popsx].*|(eth|wlan|wwan|bond).*)"
+_IPVS_DEVICE = "kube-ipvs0"
+BPF_DOUBT = "the eBPF dataplane judges hosts in another way"
+"""Why whatever does not know the order of Felix's programs cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,47 +56,59 @@ class FelixView:
     ipv6: bool = True
     interface_exclude: str = "kube-ipvs0"
     interface_prefix: str = "cali"
-    nftables_mode: str = "Auto"
+    dataplane: Dataplane = Dataplane.AUTO
     endpoint_to_host_action: str = "Drop"
     nat_outgoing_exclusions: str = "IPPoolsOnly"
     workloads_may_send_vxlan: bool = False
     workloads_may_send_ipip: bool = False
     workloads_may_spoof: bool = False
     external_nodes: tuple[Prefix, ...] = ()
+    appends_chains: bool = False
+    prevents_loops: bool = True
+    node_port_ranges: tuple[tuple[int, int], ...] = _NODE_PORTS
+    """Where Felix takes what comes to a host for traffic of kube-proxy's IPVS."""
+    nat_ports: tuple[int, int] | None = None
+    program_interfaces: tuple[str, ...] = (_DATA_INTERFACES,)
+    """Patterns of the interfaces at which eBPF programs enforce the policies of hosts."""
+    connect_balancing: str = "TCP"
     doubts: tuple[str, ...] = ()
+
+    def without_failsafes(self) -> FelixView:
+        """The same with both failsafe lists empty."""
+        return replace(self, failsafe_inbound=(), failsafe_outbound=())
 
 
 DEFAULT_VIEW = FelixView()
 
 
 def felix_view(
-    configurations: Mapping[str, FelixConfiguration], node: str, labels: Mapping[str, str] | None
+    configurations: Mapping[str, FelixConfiguration],
+    name: str,
+    node: Node | None,
+    *,
+    profile: ClusterProfile = DEFAULT_PROFILE,
 ) -> FelixView:
-    """The configuration of *node*: its own over those that select it over the default, field by field.
+    """The configuration of the node *name*: its own over those that select it over the default.
 
-    ``labels`` are those of the Node, None where it is not known. Settings in Felix's environment, which
+    Field by field. *node* is None where the Node is not known. Settings in Felix's environment, which
     override all, are in no object and not seen.
 
     Source: felix/config/config_params.go; api felixconfig.go (scopes).
     """
-    layers, doubts = _layers(configurations, node, labels)
+    layers, doubts = _layers(configurations, name, node.meta.labels if node else None)
     values = _merged(layers)
-    inbound = _failsafes(values.get("failsafe_inbound"), DEFAULT_INBOUND)
-    outbound = _failsafes(values.get("failsafe_outbound"), DEFAULT_OUTBOUND)
-    if any(port.fatal for port in (*inbound, *outbound)):
-        doubts.append(
-            "Felix refuses its whole configuration (a failsafe port with a protocol other than TCP or "
-            "UDP): what it enforces then is not known"
-        )
-    if values.get("bpf_enabled") is True:
-        doubts.append("the eBPF dataplane is not modelled yet")
+    minor = profile.release.minor
+    inbound = _failsafes(values.get("failsafe_inbound"), _of_release(DEFAULT_INBOUND, minor))
+    outbound = _failsafes(values.get("failsafe_outbound"), _of_release(DEFAULT_OUTBOUND, minor))
+    dataplane = _dataplane(values, profile, node)
+    doubts += _doubts(values, profile, dataplane)
     return FelixView(
         failsafe_inbound=inbound,
         failsafe_outbound=outbound,
         ipv6=values.get("ipv6_support") is not False,
         interface_exclude=str(values.get("interface_exclude") or DEFAULT_VIEW.interface_exclude),
         interface_prefix=str(values.get("interface_prefix") or DEFAULT_VIEW.interface_prefix),
-        nftables_mode=str(values.get("nftables_mode") or DEFAULT_VIEW.nftables_mode),
+        dataplane=dataplane,
         endpoint_to_host_action=str(
             values.get("default_endpoint_to_host_action") or DEFAULT_VIEW.endpoint_to_host_action
         ).capitalize(),
@@ -95,8 +119,89 @@ def felix_view(
         workloads_may_send_ipip=values.get("allow_ipip_packets_from_workloads") is True,
         workloads_may_spoof=str(values.get("workload_source_spoofing")).capitalize() == "Any",
         external_nodes=_prefixes(values.get("external_nodes")),
+        appends_chains=_word(values, "chain_insert_mode") == "append",
+        prevents_loops=_word(values, "service_loop_prevention") != "disabled",
+        node_port_ranges=_ranges(values.get("kube_node_port_ranges")),
+        nat_ports=_range(values.get("nat_port_range")),
+        program_interfaces=_patterns(values),
+        connect_balancing=_connect_balancing(values),
         doubts=tuple(doubts),
     )
+
+
+def _dataplane(
+    values: Mapping[str, object], profile: ClusterProfile, node: Node | None
+) -> Dataplane:
+    """What the owner says, else what the configuration and the node's devices tell.
+
+    Felix finds IPVS by its device. Source: felix/dataplane/driver.go.
+    """
+    interfaces = (node.interfaces if node else None) or ()
+    if profile.dataplane is not Dataplane.AUTO:
+        return profile.dataplane
+    if values.get("bpf_enabled") is True:
+        return Dataplane.BPF
+    if any(interface.name == _IPVS_DEVICE for interface in interfaces):
+        return Dataplane.IPVS
+    mode = _word(values, "nftables_mode")
+    return {"enabled": Dataplane.NFTABLES, "disabled": Dataplane.IPTABLES}.get(mode, Dataplane.AUTO)
+
+
+def _doubts(
+    values: Mapping[str, object], profile: ClusterProfile, dataplane: Dataplane
+) -> Iterator[str]:
+    """Why the verdicts of the node are not known at all."""
+    lists = (values.get("failsafe_inbound"), values.get("failsafe_outbound"))
+    if any(port.fatal for one in lists for port in _failsafes(one, ())):
+        yield (
+            "Felix refuses its whole configuration (a failsafe port with a protocol other than TCP or "
+            "UDP): what it enforces then is not known"
+        )
+    if dataplane is Dataplane.BPF:
+        yield BPF_DOUBT
+    if dataplane is Dataplane.IPVS and _word(values, "nftables_mode") == "enabled":
+        yield "Felix in nftables mode beside kube-proxy in IPVS mode is not modelled"
+    if profile.release.minor == _ALL_PORTS_SINCE and None in lists:
+        yield f"whether {profile.release} lets 6443 pass as a failsafe port depends on its patch release"
+
+
+def _of_release(ports: tuple[FailsafePort, ...], minor: int) -> tuple[FailsafePort, ...]:
+    """The default failsafe list of a release, whose last ports came one by one."""
+    if minor >= _TYPHA_SINCE:
+        return ports
+    kept = (*_EARLIER, 6443) if minor == _ALL_PORTS_SINCE else _EARLIER
+    return tuple(one for one in ports if one.port in kept)
+
+
+def _word(values: Mapping[str, object], name: str) -> str:
+    return str(values.get(name) or "").lower()
+
+
+def _ranges(value: object) -> tuple[tuple[int, int], ...]:
+    ports = value if isinstance(value, tuple) else ()
+    return tuple((one.lo, one.hi) for one in ports) or _NODE_PORTS
+
+
+def _range(value: object) -> tuple[int, int] | None:
+    return (value.lo, value.hi) if isinstance(value, Port) and not value.name else None
+
+
+def _patterns(values: Mapping[str, object]) -> tuple[str, ...]:
+    data = str(values.get("bpf_data_iface_pattern") or _DATA_INTERFACES)
+    routed = str(values.get("bpf_l3_iface_pattern") or "")
+    return (data, routed) if routed else (data,)
+
+
+def _connect_balancing(values: Mapping[str, object]) -> str:
+    """Which calls of Services sockets translate: TCP, Enabled (all) or Disabled.
+
+    Source: api felixconfig.go; the older field of the two holds where the newer is not set.
+    """
+    told = _word(values, "bpf_connect_time_load_balancing").capitalize()
+    if told:
+        return "TCP" if told == "Tcp" else told
+    older = values.get("bpf_connect_time_load_balancing_enabled")
+    return "TCP" if older is None else "Enabled" if older else "Disabled"
 
 
 def _layers(

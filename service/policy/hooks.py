@@ -19,6 +19,7 @@ from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import DEFAULT_ALLOW
 from service.policy.order import tier_view
 from service.policy.partition import Part, Partition, undetermined, whole
+from service.policy.profile import NEWEST
 from service.policy.relevance import whole_tiers
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from service.policy.convert import Policy, PolicyRule
     from service.policy.felix import FelixView
     from service.policy.match import Matcher
-    from service.policy.order import TierView
+    from service.policy.profile import Release, TierView
     from service.policy.relevance import Stretch
 
 _KUBERNETES_NAMESPACE_PROFILE = "kns."
@@ -48,13 +49,15 @@ class TierPolicies:
     policies: tuple[Policy, ...]
 
 
-def in_tiers(policies: Iterable[Policy], tiers: Mapping[str, Tier]) -> tuple[TierPolicies, ...]:
+def in_tiers(
+    policies: Iterable[Policy], tiers: Mapping[str, Tier], release: Release = NEWEST
+) -> tuple[TierPolicies, ...]:
     """*policies*, which are in Felix's order, by tier; a tier without any is left out."""
     by_tier: dict[str, list[Policy]] = {}
     for policy in policies:
         by_tier.setdefault(policy.tier, []).append(policy)
     return tuple(
-        TierPolicies(tier_view(name, tiers), tuple(governing))
+        TierPolicies(tier_view(name, tiers, release), tuple(governing))
         for name, governing in by_tier.items()
     )
 

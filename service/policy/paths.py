@@ -17,6 +17,7 @@ from service.net.prefixes import Family, addresses_in, format_ip
 from service.policy.cause import Direction, Hook, Reason
 from service.policy.entries import LOOPBACK
 from service.policy.kube_proxy import Socket
+from service.policy.profile import Dataplane
 from service.policy.rewrites import BACKEND, Rewrites, refusal_at, translation_at
 from service.policy.stages import Stage, Verdict
 from service.policy.topology import Topology, is_loopback
@@ -42,6 +43,14 @@ _NEIGHBOURS = IntervalSet.of((130, 133), (135, 136))
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """The node at which packets from outside for an address enter the cluster."""
+
+    address: Address
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Tracking:
     """What connection tracking keeps of a packet on one node: whether at all, and to masquerade it."""
 
@@ -52,9 +61,15 @@ class _Tracking:
 class Paths:
     """The ways through one world for packets of one family and protocol."""
 
-    def __init__(self, world: World, family: Family, protocol: int) -> None:
-        """The ways of such packets; what they need of *world* is worked out once and kept with it."""
+    def __init__(
+        self, world: World, family: Family, protocol: int, *, entry: Entry | None = None
+    ) -> None:
+        """The ways of such packets; what they need of *world* is worked out once and kept with it.
+
+        *entry* is where packets from outside for one address enter the cluster.
+        """
         self._world = world
+        self._entry = entry
         self._family = family
         self._protocol = protocol
         self.topology = _kept(world, "topology", lambda: Topology(world))
@@ -73,7 +88,7 @@ class Paths:
         translation = self._translation(walk, node, socket)
         if translation is not None:
             if walk.may_be_accepted:
-                return walk.stopped(f"where an untracked packet for {translation.call} goes")
+                return self._untranslated_by_sender(walk, out, socket, call=translation.call)
             return self._translated_by_sender(walk, out, translation)
         if is_loopback(address) and self._is_node_port(socket.port):
             return walk.stopped("whether node ports answer on loopback depends on kube-proxy")
@@ -197,12 +212,34 @@ class Paths:
     def _onto_wire(self, walk: Walk, out: Link, socket: Socket) -> Walk:
         """On to the node that has the address, or whose pod has it, perhaps inside of another packet."""
         receiver = self.topology.place(socket.address)
-        if out.pod is not None or not receiver or walk.ended:
+        if out.pod is not None or walk.ended:
             return walk
+        if not receiver:
+            is_virtual = self.translator.is_virtual(socket.address)
+            return self._astray(walk, out, socket) if is_virtual else walk
         if out.tunnel is None:
             return self.arrive(walk, self.topology.way_in(receiver, socket.address), socket)
         walk = walk.behind(self._carrier(walk, out, receiver))
         return self.arrive(walk, self.topology.tunnel(receiver, out.tunnel), socket)
+
+    def _untranslated_by_sender(self, walk: Walk, out: Link, socket: Socket, *, call: str) -> Walk:
+        """A packet of a host for a Service that untracked policy accepts: it leaves as it is."""
+        if walk.may_be_open:
+            return walk.stopped(f"whether the packet is translated for {call}")
+        return self._onto_wire(walk, out, socket)
+
+    def _astray(self, walk: Walk, out: Link, socket: Socket) -> Walk:
+        """A packet for a Service's address that nobody translates, to wherever routers send it."""
+        entry = self._entry
+        is_entry = entry is not None and entry.address == socket.address
+        receiver = entry.node if entry and is_entry else self.topology.routed(socket.address)
+        if not receiver:
+            what = f"{socket} is untranslated, an address of a Service"
+            return walk.left(f"{what}: where routers send it, no object tells")
+        if receiver == out.node:
+            note = f"nobody translates {socket}, and routers send it here again"
+            return walk.refused(refusal_at(out.node, Direction.EGRESS, note))
+        return self.arrive(walk, self.topology.from_routers(receiver, socket.address), socket)
 
     def _carrier(self, walk: Walk, out: Link, receiver: str) -> Walk:
         """The way of the outer packet, which is one from node to node like any other."""
@@ -286,11 +323,11 @@ class Paths:
         the first routing already, because Felix compares the whole conntrack status there; if an
         endpoint accepts it there, the second look is skipped.
         """
-        mode = self._world.felix(first.node).nftables_mode
+        dataplane = self._world.felix(first.node).dataplane
         ways = []
-        if mode != "Enabled":
+        if dataplane is not Dataplane.NFTABLES:
             ways.append(walk.judge(out, Hook.NORMAL, Direction.EGRESS) if out else walk)
-        if mode != "Disabled":
+        if dataplane in {Dataplane.NFTABLES, Dataplane.AUTO}:
             way = walk.judge(first, Hook.NORMAL, Direction.EGRESS)
             looks_again = out is not None and first.gate.endpoint(self._world, Hook.NORMAL) is None
             ways.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from service.model.kinds.admin_network_policy import AdminNetworkPolicy
@@ -12,17 +12,11 @@ from service.model.kinds.global_network_policy import GlobalNetworkPolicy
 from service.model.kinds.k8s_network_policy import NetworkPolicy as KubernetesNetworkPolicy
 from service.model.kinds.network_policy import NetworkPolicy
 from service.model.kinds.staged_global_network_policy import StagedGlobalNetworkPolicy
-from service.model.kinds.tier import Tier
 from service.policy.cause import Direction, Hook
 from service.policy.convert import global_policy, namespaced_policy
-from service.policy.convert_cluster import (
-    ADMIN_TIER,
-    BASELINE_TIER,
-    admin_policy,
-    baseline_policy,
-    cluster_policy,
-)
+from service.policy.convert_cluster import admin_policy, baseline_policy, cluster_policy
 from service.policy.convert_kubernetes import kubernetes_policy
+from service.policy.profile import DEFAULT_TIER, NEWEST
 from service.policy.workloads import selects
 
 if TYPE_CHECKING:
@@ -31,6 +25,7 @@ if TYPE_CHECKING:
     from service.model.refs import ObjectRef
     from service.model.snapshot import Snapshot
     from service.policy.convert import Policy
+    from service.policy.profile import Release
     from service.policy.workloads import WorkloadEndpoint
 
 T = TypeVar("T")
@@ -40,53 +35,54 @@ T = TypeVar("T")
 class _Conversion(Generic[T]):
     """How policies of one kind are converted; None is what Calico makes of some.
 
-    ``tier`` is the one without which Calico does not know the kind.
+    ``since`` names the kind where not every release of Calico knows it.
     """
 
     kind: type[T]
     convert: Callable[[T], Policy | None]
-    tier: str = ""
+    since: str = ""
 
-    def of(self, snapshot: Snapshot, objects: Iterable[T]) -> Iterator[Policy]:
-        if self.tier and all(ref.name != self.tier for ref in snapshot.all(Tier)):
+    def of(self, objects: Iterable[T], release: Release) -> Iterator[Policy]:
+        if self.since and self.since not in release.kinds:
             return
         for one in objects:
             policy = self.convert(one)
             if policy is not None:
-                yield policy
+                yield policy if release.has_tiers else replace(policy, tier=DEFAULT_TIER)
 
 
 _CONVERSIONS: tuple[_Conversion[Any], ...] = (
     _Conversion(GlobalNetworkPolicy, global_policy),
     _Conversion(NetworkPolicy, namespaced_policy),
     _Conversion(KubernetesNetworkPolicy, kubernetes_policy),
-    _Conversion(ClusterNetworkPolicy, cluster_policy),
-    _Conversion(AdminNetworkPolicy, admin_policy, ADMIN_TIER),
-    _Conversion(BaselineAdminNetworkPolicy, baseline_policy, BASELINE_TIER),
+    _Conversion(ClusterNetworkPolicy, cluster_policy, "ClusterNetworkPolicy"),
+    _Conversion(AdminNetworkPolicy, admin_policy, "AdminNetworkPolicy"),
+    _Conversion(BaselineAdminNetworkPolicy, baseline_policy, "BaselineAdminNetworkPolicy"),
 )
 POLICIES: tuple[type, ...] = tuple(one.kind for one in _CONVERSIONS)
 """The kinds of policies."""
 
 
-def policies(snapshot: Snapshot) -> Iterator[Policy]:
+def policies(snapshot: Snapshot, release: Release = NEWEST) -> Iterator[Policy]:
     """Every policy in effect, in no order."""
     for one in _CONVERSIONS:
-        yield from one.of(snapshot, snapshot.all(one.kind).values())
+        yield from one.of(snapshot.all(one.kind).values(), release)
 
 
-def policy_at(snapshot: Snapshot, ref: ObjectRef) -> Policy | None:
+def policy_at(snapshot: Snapshot, ref: ObjectRef, release: Release = NEWEST) -> Policy | None:
     """The policy in effect of that reference; None where there is none."""
     for one in _CONVERSIONS:
         found = snapshot.all(one.kind).get(ref)
         if found is not None:
-            return next(one.of(snapshot, (found,)), None)
+            return next(one.of((found,), release), None)
     return None
 
 
 def staged_prednat(snapshot: Snapshot) -> Iterator[Policy]:
     """The staged policies that would be preDNAT ones: never programmed, but counted by Felix."""
     for one in snapshot.all(StagedGlobalNetworkPolicy).values():
-        if one.policy.pre_dnat:
+        # Felix is not sent those whose action is Delete.
+        if one.policy.pre_dnat and one.action != "Delete":
             policy = global_policy(one.policy)
             if policy.governs(Hook.PRE_DNAT, Direction.INGRESS):
                 yield policy

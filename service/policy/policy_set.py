@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from service.model.overlay import with_entry
 from service.policy.hooks import in_tiers
 from service.policy.order import policy_key, tier_view
+from service.policy.profile import NEWEST
 from service.policy.selector_index import SelectorIndex
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from service.policy.cause import Direction, Hook
     from service.policy.convert import Policy
     from service.policy.hooks import TierPolicies
+    from service.policy.profile import Release
 
 Labels: TypeAlias = frozenset[tuple[str, str]]
 _Key: TypeAlias = tuple[Labels, "Hook", "Direction"]
@@ -31,9 +33,15 @@ _EXCHANGES = 64
 class PolicySet:
     """Policies of one moment. Immutable to its readers; answers are kept."""
 
-    def __init__(self, policies: Iterable[Policy], tiers: Mapping[str, Tier]) -> None:
+    def __init__(
+        self,
+        policies: Iterable[Policy],
+        tiers: Mapping[str, Tier],
+        release: Release = NEWEST,
+    ) -> None:
         """The set of *policies*, which come in no order; O(n log n)."""
         self._tiers = tiers
+        self._release = release
         self.every = tuple(sorted(policies, key=self._order))
         """All policies, in order."""
         self.by_ref: Mapping[ObjectRef, Policy] = {one.meta.ref: one for one in self.every}
@@ -48,7 +56,8 @@ class PolicySet:
         self._resolved: dict[_Key, tuple[TierPolicies, ...]] = {}
 
     def _order(self, policy: Policy) -> tuple[object, ...]:
-        return (tier_view(policy.tier, self._tiers).key, policy_key(policy))
+        tier = tier_view(policy.tier, self._tiers, self._release)
+        return (tier.key, policy_key(policy, self._release))
 
     def exchanged(self, ref: ObjectRef, added: Policy | None) -> PolicySet:
         """The set with the policy called *ref* gone, if there is one, and *added* in its place.
@@ -56,7 +65,7 @@ class PolicySet:
         O(policies) pointer copies; nothing is parsed, sorted or matched again.
         """
         removed = self.by_ref.get(ref)
-        after = PolicySet((), self._tiers)
+        after = PolicySet((), self._tiers, self._release)
         after.every = self._with(self.every, removed, added)
         after.by_ref = with_entry(self.by_ref, ref, added)
         used = added.applies_to.labels() if added and added.applies_to else frozenset()
@@ -103,7 +112,7 @@ class PolicySet:
         if removed is None and added is None:
             return tiers
         standing = (policy for tier in tiers for policy in tier.policies)
-        return in_tiers(self._with(standing, removed, added), self._tiers)
+        return in_tiers(self._with(standing, removed, added), self._tiers, self._release)
 
     def governing(
         self, labels: Labels, hook: Hook, direction: Direction
@@ -132,7 +141,7 @@ class PolicySet:
         for one in self._added:
             if one not in self._gone and counts(one):
                 insort(found, one, key=self._order)
-        return in_tiers(found, self._tiers)
+        return in_tiers(found, self._tiers, self._release)
 
 
 def _counting(key: _Key) -> Callable[[Policy], bool]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from service.policy.cause import Direction
     from service.policy.convert import Policy, PolicyRule
     from service.policy.hooks import TierPolicies
-    from service.policy.order import TierView
+    from service.policy.profile import TierView
 
 _TOP = 65535
 _MEMO_LIMIT = 4096

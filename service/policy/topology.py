@@ -50,9 +50,10 @@ class Topology:
         """The topology of *world*."""
         self._world = world
         self._owners: dict[Address, str] = {}
-        for node in world.node_names:
-            for address in _addresses(world, node):
-                self._owners.setdefault(address, node)
+        for listed in (_own_addresses, _expected_addresses):
+            for node in world.node_names:
+                for address in listed(world, node):
+                    self._owners.setdefault(address, node)
         owned: dict[tuple[str, Family], list[tuple[int, int]]] = {}
         for (family, value), node in self._owners.items():
             owned.setdefault((node, family), []).append((value, value))
@@ -75,6 +76,19 @@ class Topology:
     def pod(self, address: Address) -> WorkloadEndpoint | None:
         """The pod that has *address*, if Calico polices it and it is known."""
         return self._pods.get(address)
+
+    def routed(self, address: Address) -> str:
+        """The node to which routers outside send packets for a Service's *address*; "" for none known."""
+        routes = [one for one in self._world.profile.routes if _holds(one[0], address)]
+        return max(routes, key=lambda one: one[0].length)[1] if routes else ""
+
+    def from_routers(self, node: str, address: Address) -> Link:
+        """Where packets for *address*, which is not its own, come to *node*: by its first interface."""
+        known = self._world.nodes.get(node)
+        every = (known.interfaces if known else None) or ()
+        first = next((one.name for one in every if one.name != LOOPBACK), "")
+        own = address if first else self.address(node, address[0]) or address
+        return self.way_in(node, own, first)
 
     def is_unknown_pod(self, address: Address) -> bool:
         """Whether *address* is, or can only be, that of a pod of which nothing else is known."""
@@ -279,14 +293,23 @@ def is_loopback(address: Address) -> bool:
     return lo <= value <= hi
 
 
-def _addresses(world: World, node: str) -> Iterator[Address]:
-    """Everything that is known to be an address of *node*, tunnels included."""
+def _own_addresses(world: World, node: str) -> Iterator[Address]:
+    """What the Node itself tells of its addresses, tunnels included."""
     known = world.nodes.get(node)
-    if known is not None:
-        yield from (*known.internal_ips, *known.bgp_addresses, *known.tunnel_addresses)
-    yield from known_addresses(world, node)
-    for hep in world.endpoints(node).active:
-        yield from hep.expected_ips
+    if known is None:
+        return
+    yield from (*known.internal_ips, *known.bgp_addresses, *known.tunnel_addresses)
+    if known.interfaces is not None:
+        yield from known_addresses(world, node)
+
+
+def _expected_addresses(world: World, node: str) -> Iterator[Address]:
+    """What its host endpoints list besides, where nobody wrote down its interfaces."""
+    known = world.nodes.get(node)
+    if known is None or known.interfaces is None:
+        yield from known_addresses(world, node)
+        for hep in world.endpoints(node).active:
+            yield from hep.expected_ips
 
 
 def _pod_addresses(world: World) -> Iterator[tuple[Address, str]]:

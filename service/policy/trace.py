@@ -24,7 +24,7 @@ from service.policy.flow_query import (
     parse_flow,
 )
 from service.policy.kube_proxy import Socket, virtual_address
-from service.policy.paths import Paths
+from service.policy.paths import Entry, Paths
 from service.policy.stages import (
     Connection,
     Detail,
@@ -116,7 +116,7 @@ class _UntraceableError(Exception):
 def _walk(
     world: World, query: FlowQuery, detail: Detail, *, pod_policy: PodPolicy = PodPolicy.HEEDED
 ) -> Walk:
-    paths = Paths(world, query.family, query.protocol)
+    paths = Paths(world, query.family, query.protocol, entry=_given_entry(query))
     sender = _sender(world, paths, query)
     socket = _target(world, paths, query, sender=sender)
     walk = replace(
@@ -224,6 +224,12 @@ def _node_address(paths: Paths, node: str, query: FlowQuery) -> Address:
     if address is None:
         raise _UntraceableError(f"no {_family(query)} address of a node {node} is known")
     return address
+
+
+def _given_entry(query: FlowQuery) -> Entry | None:
+    if query.via is None or not isinstance(query.destination, IpPeer):
+        return None
+    return Entry(query.destination.address, query.via.node)
 
 
 def _entry(paths: Paths, socket: Socket) -> Via:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from service.net.prefixes import addresses_in
 from service.policy.flow_query import Access
 from service.policy.kube_proxy import Backend, ServiceTable, Socket
+from service.policy.profile import Dataplane
 from service.policy.topology import is_loopback
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Translator:
     def __init__(self, world: World, topology: Topology) -> None:
         """The translator of *world*, whose addresses *topology* has."""
         self._topology = topology
+        self._world = world
         self._services = ServiceTable(world.snapshot)
         self._pod_nets = tuple(net for node in world.nodes.values() for net in node.pod_cidrs)
         self._host_ports = _host_ports(world.workloads.values())
@@ -71,11 +73,24 @@ class Translator:
     def of(self, walk: Walk, node: str, socket: Socket, *, protocol: int) -> Translation | None:
         """What *node* makes of *walk* for *socket*; None where it leaves the destination alone."""
         call = self._services.virtual(socket, protocol)
-        if call is None and self._topology.owner(socket.address) == node:
+        if call is None and self._has_node_ports(node, socket.address):
             call = self._services.node_port(socket.address[0], protocol, socket.port)
         if call is not None:
             return self._of_service(walk, node, call, family=socket.address[0])
         return self._of_host_port(node, socket, protocol)
+
+    def is_virtual(self, address: Address) -> bool:
+        """Whether *address* is that of some Service, whatever its ports."""
+        return address in self._virtual_ports
+
+    def _has_node_ports(self, node: str, address: Address) -> bool:
+        """Whether node ports of *node* answer on *address*; Felix's own proxy, of eBPF, has no choice."""
+        if self._topology.owner(address) != node:
+            return False
+        bounds = self._world.profile.node_port_addresses
+        if not bounds or self._world.felix(node).dataplane is Dataplane.BPF:
+            return True
+        return address[1] in addresses_in(bounds, address[0])
 
     def is_node_port(self, family: Family, protocol: int, port: int | None) -> bool:
         """Whether some Service has the node port."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -18,12 +17,13 @@ from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import WILDCARD, NodeEndpoints, automatic_endpoints, node_endpoints
 from service.policy.facts import DERIVED, READ, Facts
 from service.policy.fates import Chains, Fates
-from service.policy.felix import DEFAULT_VIEW, FelixView, felix_view
+from service.policy.felix import FelixView, felix_view
 from service.policy.hooks import Chain, no_endpoint
 from service.policy.match import Matcher
 from service.policy.partition import whole
 from service.policy.policies import POLICIES, doubtful, policies, policy_at, staged_prednat
 from service.policy.policy_set import PolicySet
+from service.policy.profile import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from service.policy.hooks import TierPolicies
     from service.policy.partition import Partition
     from service.policy.policy_set import Labels
+    from service.policy.profile import ClusterProfile
     from service.policy.workloads import WorkloadEndpoint
 
 
@@ -56,9 +57,10 @@ class World:
     Threads may share one: a cache entry that two of them compute is the same value twice.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        """The world of *snapshot*; nothing is computed yet."""
+    def __init__(self, snapshot: Snapshot, profile: ClusterProfile = DEFAULT_PROFILE) -> None:
+        """The world of *snapshot*, by the premises of *profile*; nothing is computed yet."""
         self.snapshot = snapshot
+        self.profile = profile
         self._felix: dict[str, FelixView] = {}
         self._chains = Chains()
         self._fates = Fates()
@@ -70,9 +72,9 @@ class World:
         """What the floors above derive from this world, by keys of their own; it goes with the world."""
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> World:
+    def of(cls, snapshot: Snapshot, profile: ClusterProfile = DEFAULT_PROFILE) -> World:
         """As the constructor."""
-        return cls(snapshot)
+        return cls(snapshot, profile)
 
     def facts(self, kind: Facts) -> dict[object, object]:
         """The store of facts of one kind, by the keys of whoever derives them; overlays share it."""
@@ -83,7 +85,7 @@ class World:
 
         What can be shared is worked out here first, so that it is worked out once for all overlays.
         """
-        after = World(self.snapshot.with_change(change))
+        after = World(self.snapshot.with_change(change), self.profile)
         before, now = self.snapshot, after.snapshot
         touched = {kind for kind in READ if before.all(kind) is not now.all(kind)}
         for attribute, kinds in DERIVED.items():
@@ -99,7 +101,7 @@ class World:
     def without_failsafes(self) -> World:
         """The same world with every failsafe list empty: what policy alone would do. Shares all work."""
         if "stripped" not in self.memo:
-            stripped = World(self.snapshot)
+            stripped = World(self.snapshot, self.profile)
             for attribute in DERIVED:
                 if attribute != "_felix":
                     stripped.__dict__[attribute] = getattr(self, attribute)
@@ -113,7 +115,7 @@ class World:
 
     def _splice(self, base: World, change: Change) -> None:
         """Take over the policies of *base* with one of them exchanged, and what that leaves valid."""
-        added = policy_at(self.snapshot, change.ref)
+        added = policy_at(self.snapshot, change.ref, self.profile.release)
         self.__dict__["_policy_set"] = base._policy_set.exchanged(change.ref, added)
         if self.labels_that_matter == base.labels_that_matter:
             self._label_classes = base._label_classes
@@ -203,7 +205,8 @@ class World:
 
     @cached_property
     def _policy_set(self) -> PolicySet:
-        return PolicySet(policies(self.snapshot), self._tiers)
+        release = self.profile.release
+        return PolicySet(policies(self.snapshot, release), self._tiers, release)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -277,20 +280,14 @@ class World:
         """The Felix configuration of a node."""
         known = self._felix.get(node)
         if known is None:
-            known = self._felix[node] = self._felix_view(node)
+            here = self.nodes.get(node)
+            view = felix_view(self._felix_configurations, node, here, profile=self.profile)
+            known = self._felix[node] = view if self._failsafes else view.without_failsafes()
         return known
 
     @cached_property
     def _felix_configurations(self) -> Mapping[str, FelixConfiguration]:
         return {ref.name: one for ref, one in self.snapshot.all(FelixConfiguration).items()}
-
-    def _felix_view(self, node: str) -> FelixView:
-        view = DEFAULT_VIEW
-        if self._felix_configurations:
-            known = self.nodes.get(node)
-            labels = known.meta.labels if known else None
-            view = felix_view(self._felix_configurations, node, labels)
-        return view if self._failsafes else replace(view, failsafe_inbound=(), failsafe_outbound=())
 
     def chain(self, hep: HostEndpoint, hook: Hook, direction: Direction) -> Chain:
         """The chain of *hep* at *hook*: one object for all endpoints that are alike."""

@@ -16,7 +16,9 @@ from service.errors import SourceLocation
 from service.model.decode import decode_object
 from service.model.meta import Decoded
 from service.model.snapshot import Snapshot
+from service.net.prefixes import parse_cidr
 from service.policy.flow_query import parse_flow
+from service.policy.profile import ClusterProfile
 from service.policy.trace import trace
 from service.policy.world import World
 from tests.reference.measured import worlds
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
     from tests.reference.measured import MeasuredWorld
 
+# Facts of the test bed that no object tells.
+BED = ClusterProfile(routes=((parse_cidr("10.96.0.0/16"), "w1"),))
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 OUTCOMES = ("right", "wrong", "unknown")
 
@@ -61,7 +65,8 @@ def told(measured: MeasuredWorld) -> list[Told]:
         decode_object(one, SourceLocation("cluster.yaml"))
         for one in yaml.load_all(measured.cluster, Loader=_LOADER)
     )
-    world = World.of(Snapshot.of(one for one in decoded if isinstance(one, Decoded)))
+    snapshot = Snapshot.of(one for one in decoded if isinstance(one, Decoded))
+    world = World.of(snapshot, BED)
     found = []
     for row in map(json.loads, measured.flows.splitlines()):
         answer = trace(world, parse_flow(row["flow"]))

@@ -33,13 +33,6 @@ LEFT_TO_CHANCE = {
         "pod-othernode-nodeport",
     )
 }
-# Untracked packets of a host to a Service leave untranslated. In these worlds the routers brought
-# them to w1, which no object tells.
-ROUTED_OUTSIDE = {
-    "random/075": ("node-clusterip", "node-kubernetes"),
-    "random/115": (*("node-clusterip",) * 3, *("node-kubernetes",) * 3),
-    "random/175": (*("node-clusterip",) * 2, *("node-kubernetes",) * 2),
-}
 
 
 @cache
@@ -64,7 +57,7 @@ def test_every_trace_agrees_with_what_was_measured(hand):
     unknown = Counter((one.path, one.kind) for one in found if one.outcome == "unknown")
     expected = Counter(
         (path, kind)
-        for path, kinds in (LEFT_TO_CHANCE | ROUTED_OUTSIDE).items()
+        for path, kinds in LEFT_TO_CHANCE.items()
         if path in {f"{one.folder}/{one.name}" for one in dealt}
         for kind in kinds
     )

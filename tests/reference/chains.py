@@ -24,12 +24,7 @@ from tests.reference.policies import Raw, Rule
 from tests.reference.tiers import Ruling, Tier, judge, judge_profiles
 from tests.reference.world import World
 
-_TCP_BOTH = (179, 2379, 2380, 5473, 6443, 6666, 6667)
-_DEFAULT_FAILSAFES = {
-    "failsafeInboundHostPorts": (("TCP", (22, *_TCP_BOTH)), ("UDP", (68,))),
-    "failsafeOutboundHostPorts": (("TCP", _TCP_BOTH), ("UDP", (53, 67))),
-}
-INBOUND, OUTBOUND = _DEFAULT_FAILSAFES
+INBOUND, OUTBOUND = "failsafeInboundHostPorts", "failsafeOutboundHostPorts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +179,7 @@ def _is_forbidden_encapsulation(host: Host, packet: Packet) -> bool:
 
 def _is_failsafe(host: Host, listing: str, protocol: int, port: int, peer: Address) -> bool:
     """Is the port in the node's inbound or outbound list, for this peer?"""
-    entries = host.felix.get(listing)
-    if entries is None:
-        defaults = _DEFAULT_FAILSAFES[listing]
-        return any(protocol == protocol_number(name) and port in ports for name, ports in defaults)
-    return any(_is_entry(entry, protocol, port, peer) for entry in entries)
+    return any(_is_entry(entry, protocol, port, peer) for entry in host.felix[listing])
 
 
 def _is_entry(entry: Raw, protocol: int, port: int, peer: Address) -> bool:

@@ -11,7 +11,7 @@ from tests.reference.policies import Raw
 
 _PODS = "projectcalico.org/orchestrator == 'k8s'"
 _TIERS = {"Admin": "kube-admin", "Baseline": "kube-baseline"}
-_ACTIONS = {"Accept": "Allow", "Deny": "Deny", "Pass": "Pass"}
+_ACTIONS = {"Accept": "Allow", "Allow": "Allow", "Deny": "Deny", "Pass": "Pass"}
 
 
 class UnconvertibleError(ValueError):
@@ -131,6 +131,37 @@ def cluster_network_policy(raw: Raw) -> Raw | None:
     }
 
 
+def admin_network_policy(raw: Raw) -> Raw | None:
+    """An AdminNetworkPolicy, which v3.29 to v3.31 carry out."""
+    spec = raw["spec"]
+    head = {"tier": "adminnetworkpolicy", "order": spec["priority"]}
+    return _predecessor("KubernetesAdminNetworkPolicy", raw, head)
+
+
+def baseline_admin_network_policy(raw: Raw) -> Raw | None:
+    """A BaselineAdminNetworkPolicy, which v3.30 and v3.31 carry out."""
+    head = {"tier": "baselineadminnetworkpolicy", "order": 1000}
+    return _predecessor("KubernetesBaselineAdminNetworkPolicy", raw, head)
+
+
+def _predecessor(kind: str, raw: Raw, head: Raw) -> Raw | None:
+    spec = raw["spec"]
+    subject = _subject(spec.get("subject") or {})
+    if subject is None:
+        return None
+    rules = {
+        "ingress": list(_cluster_rules(spec.get("ingress"), "source", "from")),
+        "egress": list(_cluster_rules(spec.get("egress"), "destination", "to")),
+    }
+    types = [name.capitalize() for name, found in rules.items() if found]
+    metadata = {"name": raw["metadata"]["name"]}
+    return {
+        "kind": kind,
+        "metadata": metadata,
+        "spec": {**head, "types": types, **rules, **subject},
+    }
+
+
 def _subject(raw: Raw) -> Raw | None:
     """Namespaces, or pods in namespaces, as the two selectors of Calico."""
     if raw.get("namespaces") is not None:
@@ -160,7 +191,7 @@ def _cluster_rules(raws: list[Raw] | None, side: str, peers: str) -> Iterator[Ra
 def _cluster_rule(raw: Raw, side: str, peers: str) -> list[Raw]:
     if raw["action"] not in _ACTIONS:
         raise UnconvertibleError(f"action {raw['action']}")
-    ports = [_cluster_port(port) for port in raw.get("protocols") or ()] or [{}]
+    ports = [_cluster_port(port) for port in raw.get("protocols") or raw.get("ports") or ()] or [{}]
     rule = {"action": _ACTIONS[raw["action"]], "index": raw["index"]}
     return [
         _joined({**rule, side: _cluster_peer(peer, side)}, port)
@@ -181,8 +212,15 @@ def _cluster_peer(raw: Raw, side: str) -> Raw:
 
 
 def _cluster_port(raw: Raw) -> Raw:
-    if "destinationNamedPort" in raw:
-        return {"ports": [raw["destinationNamedPort"]]}
+    if "destinationNamedPort" in raw or "namedPort" in raw:
+        return {"ports": [raw.get("destinationNamedPort") or raw["namedPort"]]}
+    if "portNumber" in raw:
+        port = raw["portNumber"]
+        return {"protocol": port.get("protocol", "TCP"), "ports": [port["port"]]}
+    if "portRange" in raw:
+        port = raw["portRange"]
+        span = f"{port['start']}:{port['end']}"
+        return {"protocol": port.get("protocol", "TCP"), "ports": [span]}
     for protocol in ("tcp", "udp", "sctp"):
         if protocol in raw:
             return {"protocol": protocol, "ports": [_destination_port(raw[protocol])]}
@@ -194,3 +232,11 @@ def _destination_port(raw: Raw) -> str:
     if "number" in port:
         return str(port["number"])
     return f"{port['range']['start']}:{port['range']['end']}"
+
+
+CLUSTER_WIDE = {
+    "ClusterNetworkPolicy": cluster_network_policy,
+    "AdminNetworkPolicy": admin_network_policy,
+    "BaselineAdminNetworkPolicy": baseline_admin_network_policy,
+}
+"""The conversions of cluster-wide policies, by kind."""

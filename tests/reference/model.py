@@ -6,6 +6,7 @@ from types import MappingProxyType
 from tests.reference.choices import Choices, outcomes
 from tests.reference.flows import start
 from tests.reference.packet import DroppedError, UndecidedError, Verdict
+from tests.reference.releases import NEWEST
 from tests.reference.routes import Routes
 from tests.reference.walk import Walk
 from tests.reference.world import World
@@ -15,15 +16,18 @@ class Model:
     """What Calico does with single packets in a cluster of these objects.
 
     The objects are as the API server returns them. `routes` tells of prefixes of Services which
-    node routers send them to. A flow is a dict in the trace format.
+    node routers send them to. `minor` is the release of Calico. A flow is a dict in
+    the trace format.
     """
 
     def __init__(
         self,
         objects: Iterable[Mapping[str, object]],
         routes: Mapping[str, str] = MappingProxyType({}),
+        *,
+        minor: int = NEWEST,
     ) -> None:
-        self._world = World(objects)
+        self._world = World(objects, minor)
         self._routes = routes
 
     def verdict(self, flow: Mapping[str, object]) -> Verdict:

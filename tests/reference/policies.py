@@ -82,6 +82,7 @@ class Policy:
     category: Category
     forward: bool
     staged: bool
+    sorted_by: str = ""
 
     @property
     def full_name(self) -> str:
@@ -89,7 +90,7 @@ class Policy:
 
     @property
     def tie_break(self) -> str:
-        return f"{self.name}/{self.namespace}/{self.kind}"
+        return self.sorted_by or f"{self.name}/{self.namespace}/{self.kind}"
 
 
 def policy(raw: Raw) -> Policy:

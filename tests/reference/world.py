@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from tests.reference import endpoints as ends
-from tests.reference import kubernetes
+from tests.reference import kubernetes, releases
 from tests.reference.dataplane import configuration, failure
 from tests.reference.hosts import Host, read_addresses, read_interfaces, same_subnet
 from tests.reference.matching import IpSets
@@ -29,8 +29,9 @@ EPHEMERAL = PortRange(1024, 65535)
 class World:
     """A cluster: what every node's Felix computes from the datastore, and the nodes themselves."""
 
-    def __init__(self, objects: Iterable[Raw]) -> None:
+    def __init__(self, objects: Iterable[Raw], minor: int = releases.NEWEST) -> None:
         self._objects = list(objects)
+        self.minor = minor
         self.tiers = self.of_kind("Tier")
         self.profiles = ends.profiles(self.of_kind("Namespace"), self.of_kind("ServiceAccount"))
         self.pods = {
@@ -43,7 +44,8 @@ class World:
                 lambda raw: ends.host_endpoint(raw, self.profiles), self.of_kind("HostEndpoint")
             )
         )
-        self.policies = list(_unbroken(policy, self._policies()))
+        converted = _unbroken(policy, self._policies())
+        self.policies = [releases.of_release(one, minor) for one in converted]
         self.sets = IpSets(
             [*self.workloads, *self.host_endpoints],
             [
@@ -70,8 +72,9 @@ class World:
         for kind in _CALICO_POLICIES:
             yield from self.of_kind(kind)
         yield from map(kubernetes.network_policy, self.of_kind("KubernetesNetworkPolicy"))
-        converted = map(kubernetes.cluster_network_policy, self.of_kind("ClusterNetworkPolicy"))
-        yield from filter(None, converted)
+        for kind, convert in kubernetes.CLUSTER_WIDE.items():
+            if releases.knows(kind, self.minor):
+                yield from filter(None, map(convert, self.of_kind(kind)))
 
     def _host(self, node: Raw) -> Host:
         name = node["metadata"]["name"]
@@ -102,7 +105,8 @@ class World:
             for name, spec in specs.items()
             if spec.get("nodeSelector") and matches(parse(spec["nodeSelector"]), labels)
         ]
-        return configuration(specs, node["metadata"]["name"], chosen)
+        defaults = releases.failsafes(self.minor)
+        return {**defaults, **configuration(specs, node["metadata"]["name"], chosen)}
 
     def _tunnelled(self, node: Raw) -> dict[Address, str]:
         """The tunnel device to each pod on another node that packets do not reach plainly."""

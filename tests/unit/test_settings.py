@@ -47,6 +47,16 @@ def test_the_environment_sets_a_list(monkeypatch):
     assert ("10.0.0.0/8", "fd00::/8") == load().sources_trusted
 
 
+def test_routes_are_networks_and_nodes(monkeypatch):
+    monkeypatch.setenv("NODEWARD_SERVICE_ROUTES", "10.96.0.0/12=w1, fd00:96::/112 = w2")
+    assert (("10.96.0.0/12", "w1"), ("fd00:96::/112", "w2")) == load().service_routes
+
+
+def test_a_route_names_a_node(monkeypatch):
+    monkeypatch.setenv("NODEWARD_SERVICE_ROUTES", "10.96.0.0/12")
+    assert "is no CIDR=node" in refusal()
+
+
 def test_an_endpoint_of_either_family_is_read(monkeypatch):
     monkeypatch.setenv("NODEWARD_APISERVER_ENDPOINTS", "192.0.2.1:6443,[2001:db8::1]:443")
     assert (("192.0.2.1", 6443), ("2001:db8::1", 443)) == load().apiserver_endpoints

@@ -139,6 +139,6 @@ def _alone(world: World, met: set[Policy]) -> Iterator[Place]:
         hook = Hook.WORKLOAD if policy.hook is Hook.NORMAL else policy.hook
         for direction in Direction:
             if policy.rules(direction):
-                tiers = in_tiers((policy,), {})
+                tiers = in_tiers((policy,), {}, world.profile.release)
                 chain = Chain(hook, direction, tiers, DEFAULT_VIEW, ())
                 yield Place(chain, "whatever it selects", frozenset(), alone=True)

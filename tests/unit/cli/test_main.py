@@ -11,6 +11,7 @@ from service import __version__, registry
 from service.cli.exit_code import ExitCode
 from service.cli.main import run
 from service.errors import EngineError, InputError, SourceError, SourceLocation
+from service.settings import load
 
 
 @pytest.fixture
@@ -53,6 +54,14 @@ def test_the_config_file_is_named_to_the_whole_process(tmp_path, monkeypatch):
     path.touch()
     run(["--config", str(path), "version"])
     assert str(path) == os.environ["NODEWARD_CONFIG"]
+
+
+def test_options_stand_for_settings_of_the_cluster(monkeypatch):
+    monkeypatch.setenv("NODEWARD_CLUSTER_PROFILE", "v3.34")
+    monkeypatch.setenv("NODEWARD_DATAPLANE", "auto")
+    run(["--profile", "v3.30", "--dataplane", "ipvs", "version"])
+    settings = load()
+    assert ("v3.30", "ipvs") == (settings.cluster_profile, settings.dataplane)
 
 
 def test_a_command_returns_its_exit_code(ending):

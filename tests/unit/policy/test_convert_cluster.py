@@ -8,12 +8,12 @@ from service.model.rule import Action
 from service.policy.cause import Direction
 from service.policy.convert_cluster import admin_policy, baseline_policy, cluster_policy
 from service.policy.policies import policies
+from service.policy.profile import Release
 from tests.factories import (
     make_admin_network_policy,
     make_baseline_admin_network_policy,
     make_cluster_network_policy,
     make_snapshot,
-    make_tier,
 )
 
 PODS = 'projectcalico.org/orchestrator == "k8s"'
@@ -107,8 +107,22 @@ def test_its_predecessors_stand_in_tiers_of_their_own():
     assert [Action.ALLOW] * 2 == [one.ingress[0].rule.action for one in (admin, baseline)]
 
 
-def test_calico_knows_the_predecessors_only_where_their_tiers_are():
-    both = (make_admin_network_policy(), make_baseline_admin_network_policy())
-    assert [] == [*policies(make_snapshot(*both))]
-    found = policies(make_snapshot(*both, make_tier("adminnetworkpolicy", defaultAction="Pass")))
-    assert ["KubernetesAdminNetworkPolicy"] == [one.kind for one in found]
+@pytest.mark.parametrize(
+    ("release", "expected"),
+    [
+        (28, []),
+        (29, ["KubernetesAdminNetworkPolicy"]),
+        (30, ["KubernetesAdminNetworkPolicy", "KubernetesBaselineAdminNetworkPolicy"]),
+        (31, ["KubernetesAdminNetworkPolicy", "KubernetesBaselineAdminNetworkPolicy"]),
+        (32, ["KubernetesClusterNetworkPolicy"]),
+        (34, ["KubernetesClusterNetworkPolicy"]),
+    ],
+)
+def test_each_release_of_calico_knows_its_own_kinds(release, expected):
+    every = (
+        make_admin_network_policy(),
+        make_baseline_admin_network_policy(),
+        make_cluster_network_policy(),
+    )
+    found = policies(make_snapshot(*every), Release(release))
+    assert expected == sorted(one.kind for one in found)

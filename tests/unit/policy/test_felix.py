@@ -3,14 +3,15 @@ from __future__ import annotations
 import pytest
 
 from service.policy.felix import DEFAULT_INBOUND, DEFAULT_OUTBOUND, felix_view
-from tests.factories import make_felix_configuration
+from tests.factories import make_felix_configuration, make_node
 
 SSH = [{"protocol": "TCP", "port": 22}]
 
 
 def view(*configurations, labels=None):
     known = {one.meta.ref.name: one for one in configurations}
-    return felix_view(known, "w1", labels)
+    node = None if labels is None else make_node("w1", labels=labels)
+    return felix_view(known, "w1", node)
 
 
 def ports(failsafes):

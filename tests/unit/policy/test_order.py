@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-from service.policy.convert import global_policy
+import pytest
+
+from service.policy.convert import global_policy, namespaced_policy
+from service.policy.convert_kubernetes import kubernetes_policy
 from service.policy.order import policy_key, tier_view
-from tests.factories import make_gnp, make_tier
+from service.policy.policies import policies
+from service.policy.profile import Release
+from tests.factories import make_gnp, make_knp, make_network_policy, make_snapshot, make_tier
 
 
 def names_in_order(*policies):
@@ -12,6 +17,48 @@ def names_in_order(*policies):
 def tiers_in_order(names, *tiers):
     known = {tier.meta.ref.name: tier for tier in tiers}
     return sorted(names, key=lambda name: tier_view(name, known).key)
+
+
+def stored(*policies):
+    return sorted(policies, key=lambda one: policy_key(one, Release(31)))
+
+
+def test_before_v3_32_policies_of_one_order_went_by_the_names_they_were_stored_under():
+    cluster_wide = global_policy(make_gnp("alpha", order=1000))
+    namespaced = namespaced_policy(make_network_policy("zebra", order=1000))
+    kubernetes = kubernetes_policy(make_knp("beta"))
+    own_tier = global_policy(make_gnp("security.a", order=1000, tier="security"))
+    assert ["default.alpha", "default/default.zebra", "default/knp.default.beta", "security.a"] == [
+        policy_key(one, Release(31))[1] for one in (cluster_wide, namespaced, kubernetes, own_tier)
+    ]
+    assert [cluster_wide, namespaced, kubernetes] == stored(kubernetes, namespaced, cluster_wide)
+
+
+@pytest.mark.parametrize(
+    ("release", "expected"),
+    [
+        (28, ["default"]),
+        (29, ["adminnetworkpolicy", "default"]),
+        (31, ["adminnetworkpolicy", "default", "baselineadminnetworkpolicy"]),
+        (32, ["kube-admin", "default", "kube-baseline"]),
+    ],
+)
+def test_each_release_has_its_own_built_in_tiers(release, expected):
+    known = Release(release)
+    views = [tier_view(name, {}, known) for name in known.built_in]
+    assert expected == [one.name for one in sorted(views, key=lambda one: one.key)]
+    assert all(one.exists and one.ends_in_pass == (one.name != "default") for one in views)
+
+
+def test_tiers_of_another_release_are_missing():
+    assert not tier_view("kube-admin", {}, Release(31)).exists
+    assert not tier_view("adminnetworkpolicy", {}, Release(34)).exists
+
+
+def test_before_v3_29_every_policy_is_in_the_default_tier():
+    named = make_gnp("a", tier="security")
+    [policy] = policies(make_snapshot(named), Release(28))
+    assert "default" == policy.tier
 
 
 def test_policies_go_by_order():

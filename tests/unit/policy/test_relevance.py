@@ -8,7 +8,7 @@ from service.net.prefixes import Family
 from service.policy.cause import Direction
 from service.policy.convert import global_policy
 from service.policy.hooks import TierPolicies
-from service.policy.order import BUILT_IN
+from service.policy.profile import NEWEST
 from service.policy.relevance import RuleIndex
 from tests.factories import make_gnp
 
@@ -24,7 +24,7 @@ RULES = [
 
 def index():
     policy = global_policy(make_gnp(ingress=RULES))
-    return RuleIndex([TierPolicies(BUILT_IN["default"], (policy,))], Direction.INGRESS)
+    return RuleIndex([TierPolicies(NEWEST.built_in["default"], (policy,))], Direction.INGRESS)
 
 
 def packets(**fields):

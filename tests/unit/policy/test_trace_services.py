@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from service.net.prefixes import parse_cidr
+from service.policy.profile import ClusterProfile
 from tests.factories import make_felix_configuration, make_gnp, make_hep, make_prednat, raw
 from tests.trace_factories import (
     EGRESS_ANY,
@@ -172,7 +174,37 @@ def test_where_a_hosts_untracked_packet_to_a_service_goes_is_not_known():
     )
     call = {"from": {"node": "w1"}, "to": {"ip": "10.96.0.9"}, "port": 80}
     found = answer(world(w1_hep(), untracked, *web(POD_ON_W2)), **call)
-    assert "where an untracked packet for clusterIP" in found.unknown[0]
+    assert "where routers send it, no object tells" in found.unknown[0]
+
+
+@pytest.mark.parametrize(("node", "expected"), [("w1", "denied"), ("w2", "allowed")])
+def test_routes_of_services_tell_where_an_untranslated_packet_goes(node, expected):
+    untracked = make_gnp(
+        "ut", doNotTrack=True, applyOnForward=True, egress=[{"action": "Allow"}], types=["Egress"]
+    )
+    call = {"from": {"node": "w1"}, "to": {"ip": "10.96.0.9"}, "port": 80}
+    routes = ClusterProfile(routes=((parse_cidr("10.96.0.0/12"), node),))
+    where = world(w1_hep(), untracked, *web((W2, "w2")), profile=routes)
+    assert expected == answer(where, **call).at_host
+
+
+def test_a_port_that_a_service_has_not_is_nobodys_on_its_virtual_address():
+    call = {"from": {"node": "w1"}, "to": {"ip": "10.96.0.9"}, "port": 81}
+    assert "where routers send it" in answer(world(*web(POD_ON_W2)), **call).unknown[0]
+
+
+def test_where_routers_send_a_packet_back_nobody_answers():
+    call = {"to": {"ip": "10.96.0.9"}, "port": 81, "via": via()}
+    assert "denied" == disposition(world(*web(POD_ON_W2)), **call)
+
+
+def test_node_ports_answer_on_the_addresses_that_kube_proxy_was_told():
+    bounded = ClusterProfile(node_port_addresses=(parse_cidr("10.1.0.0/16"),))
+    where = world(*web((W2, "w2")), profile=bounded)
+    assert [("w1", "untracked", "undecided"), ("w1", "preDNAT", "undecided")] == (
+        met(where, port=30080)[:2]
+    )
+    assert "dnat" not in [stage[1] for stage in met(where, port=30080)]
 
 
 def test_a_host_does_not_know_the_backends_of_a_service_without_slices():
