@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import orjson
+from urllib3 import Timeout
+from urllib3.exceptions import HTTPError
 
 from service.errors import SourceError
 
@@ -74,6 +76,26 @@ def contexts() -> tuple[tuple[str, ...], str]:
     return tuple(one["name"] for one in every), current["name"] if current else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked of the server; ``timeout_s`` is the longest wait for any bit of the answer."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    timeout_s: float = READ_S
+    accept: str = _JSON
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}{'?' if self.query else ''}{urlencode(self.query)}"
+
+    def headers(self) -> dict[str, str]:
+        sent = {} if self.body is None else {"Content-Type": _JSON}
+        return {"Accept": self.accept, "User-Agent": "nodeward", **sent}
+
+
 @dataclass(slots=True)
 class _Session:
     """The package's client, and the moment at which its credentials were read."""
@@ -107,7 +129,20 @@ class Client:
 
         Raises: RequestError.
         """
-        with self._answer(path, query or {}, timeout_s=timeout_s, accept=accept) as answer:
+        request = _Request("GET", path, query or {}, timeout_s=timeout_s, accept=accept)
+        with self._answer(request) as answer:
+            return bytes(answer.data)
+
+    def post(
+        self, path: str, document: Mapping[str, object], *, timeout_s: float = READ_S
+    ) -> bytes:
+        """The body that answers *document*, which is created at *path*.
+
+        Raises: RequestError.
+        """
+        body = orjson.dumps(document)
+        request = _Request("POST", path, body=body, timeout_s=timeout_s)
+        with self._answer(request) as answer:
             return bytes(answer.data)
 
     @contextmanager
@@ -116,39 +151,33 @@ class Client:
 
         Raises: RequestError, here and while the lines are read.
         """
-        with self._answer(path, query, timeout_s=silence_s, accept=_JSON) as answer:
+        with self._answer(_Request("GET", path, query, timeout_s=silence_s)) as answer:
             yield Stream(answer)
 
     @contextmanager
-    def _answer(
-        self, path: str, query: Mapping[str, str], *, timeout_s: float, accept: str
-    ) -> Iterator[BaseHTTPResponse]:
+    def _answer(self, request: _Request) -> Iterator[BaseHTTPResponse]:
         session = self._session
-        answer = self._sent(session.api, path, query, timeout_s=timeout_s, accept=accept)
+        answer = self._sent(session.api, request)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             answer.close()
-            fresh = self._renewed(session)
-            answer = self._sent(fresh.api, path, query, timeout_s=timeout_s, accept=accept)
+            answer = self._sent(self._renewed(session).api, request)
         try:
-            with _told_errors(path):
-                _refuse_refusal(answer, path)
+            with _told_errors(request.path):
+                _refuse_refusal(answer, request.path)
                 yield answer
         finally:
             # A connection serves again only if all of the body was read.
             answer.release_conn() if answer.closed else answer.close()
 
-    def _sent(
-        self, api: ApiClient, path: str, query: Mapping[str, str], *, timeout_s: float, accept: str
-    ) -> BaseHTTPResponse:
-        from urllib3 import Timeout  # noqa: PLC0415  # comes with kubernetes
-
-        url = f"{api.configuration.host}{path}{'?' if query else ''}{urlencode(query)}"
-        with _told_errors(path):
+    def _sent(self, api: ApiClient, request: _Request) -> BaseHTTPResponse:
+        url = f"{api.configuration.host}{request.target}"
+        with _told_errors(request.path):
             response: BaseHTTPResponse = api.rest_client.pool_manager.request(
-                "GET",
+                request.method,
                 url,
-                headers={"Accept": accept, "User-Agent": "nodeward", **self._authorization(api)},
-                timeout=Timeout(connect=min(CONNECT_S, timeout_s), read=timeout_s),
+                body=request.body,
+                headers={**request.headers(), **self._authorization(api)},
+                timeout=Timeout(connect=min(CONNECT_S, request.timeout_s), read=request.timeout_s),
                 retries=False,
                 redirect=False,
                 preload_content=False,
@@ -252,8 +281,6 @@ def _package() -> Any:  # noqa: ANN401  # only some of it is typed
 @contextmanager
 def _told_errors(path: str) -> Iterator[None]:
     """Every failure on the way as a RequestError, without the address, which the log need not hold."""
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415  # comes with kubernetes
-
     try:
         yield
     except (HTTPError, OSError) as error:
@@ -263,8 +290,8 @@ def _told_errors(path: str) -> Iterator[None]:
 
 
 def _refuse_refusal(answer: BaseHTTPResponse, path: str) -> None:
-    """Raise what a status other than 200 means; the message is that of the Status in the body."""
-    if answer.status == HTTPStatus.OK:
+    """Raise what a status other than 200 or 201 means; the message is that of the Status in the body."""
+    if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
         return
     message = ""
     with suppress(ValueError, AttributeError):
