@@ -66,6 +66,10 @@ check: $(STAMP) ## format, lint, types, import contracts, OpenAPI, dependencies,
 	$(BIN)/codespell
 	$(BIN)/yamllint --strict -d '{extends: default, rules: {line-length: disable, document-start: disable}}' .pre-commit-config.yaml $(wildcard deploy)
 
+.PHONY: reach-conformance
+reach-conformance: $(STAMP) ## ask reach for every flow of the measured worlds
+	NODEWARD_REACH_WORLDS=1000 $(BIN)/pytest tests/conformance/test_reach.py -q --timeout 7200
+
 .PHONY: docs
 docs: $(STAMP) ## write the pages that are generated from the code
 	$(BIN)/python docs/generate.py

@@ -144,6 +144,11 @@ def families(service: Service) -> tuple[Family, ...]:
     return told or tuple(Family)
 
 
+def virtual_addresses(service: Service, access: Access) -> tuple[Address, ...]:
+    """The addresses of that kind by which *service* is called."""
+    return tuple(one for one, how in _virtual_addresses(service) if how is access)
+
+
 def virtual_address(service: Service, access: Access, family: Family) -> Address | None:
     """The first address of that kind and family by which *service* is called; None for none."""
     addresses = (one for one, how in _virtual_addresses(service) if how is access)

@@ -109,6 +109,16 @@ def trace(world: World, query: FlowQuery, detail: Detail = Detail.STAGES) -> Tra
     )
 
 
+def packets_of(world: World, query: FlowQuery) -> HeaderSpace | None:
+    """The packets that *query* means, of any source where a node sends; None where nobody can tell."""
+    paths = Paths(world, query.family, query.protocol)
+    try:
+        sender = _sender(world, paths, query)
+        return _packets(query, _target(world, paths, query, sender=sender), sender)
+    except _UntraceableError:
+        return None
+
+
 class _UntraceableError(Exception):
     """A peer of the question has no address that is known, or no way leads in."""
 

@@ -1,0 +1,225 @@
+"""Which flows get through: the exact sets of those that are allowed, denied and not known.
+
+A question is cut into senders and targets whose packets start alike and go one way; the packets of each
+are then walked together, by the walk that a trace is of one packet. Where they part on the way, they are
+walked apart from the start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from service.net.flow import Flow, protocol_name
+from service.net.headerspace import Field, HeaderSpace
+from service.net.prefixes import format_ip
+from service.policy.destinations import Destinations
+from service.policy.entries import LOOPBACK
+from service.policy.flow_query import Via, parse_flow
+from service.policy.ledger import Outcome
+from service.policy.paths import Paths
+from service.policy.reached import Origin, Reach, ReachPart
+from service.policy.senders import Sender, SenderKind, Senders
+from service.policy.stages import Connection, Disposition
+from service.policy.targets import targets
+from service.policy.topology import is_loopback
+from service.policy.walk import DividedError, Extent, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from service.net.prefixes import Family
+    from service.policy.flow_query import FlowQuery
+    from service.policy.question import Question
+    from service.policy.targets import Target
+    from service.policy.world import World
+
+_PREFERRED = {
+    Field.PROTOCOL: (6, 17, 132, 1, 58, 47),
+    Field.SRC_PORT: (40000,),
+    Field.ICMP_TYPE: (8, 128),
+}
+
+
+def reach(world: World, question: Question) -> Reach:
+    """Which of the flows that *question* leaves open get through in *world*."""
+    found: list[ReachPart] = []
+    unresolved: dict[str, None] = {}
+    for family in question.families:
+        one = _Reach(world, question, family)
+        found += one.parts()
+        unresolved |= dict.fromkeys(one.unresolved)
+    return Reach(question, tuple(found), tuple(unresolved))
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Packets that start alike and go one way."""
+
+    origin: Origin
+    sender: Sender
+    target: Target
+    packets: HeaderSpace
+    via: Via | None = None
+
+
+class _Reach:
+    """The answer for one family."""
+
+    def __init__(self, world: World, question: Question, family: Family) -> None:
+        self._world = world
+        self._question = question
+        self._family = family
+        paths = self._paths(0)
+        self._topology = paths.topology
+        self._targets = targets(world, paths.topology, paths.translator, family=family)
+        self._senders = Senders(world, paths.topology, family)
+        self._destinations = Destinations(world, paths.topology, family)
+        self.unresolved: list[str] = []
+
+    def parts(self) -> list[ReachPart]:
+        """The parts, those together that differ in nothing but their packets."""
+        asked, unresolved = self._destinations.of(self._question)
+        self.unresolved += unresolved
+        cut = tuple(self._targets.cut(asked))
+        asked_of: dict[Origin, list[HeaderSpace]] = {}
+        alike: dict[object, list[tuple[Outcome, _Start]]] = {}
+        for sender in self._senders.of(self._question):
+            for start in self._starts(sender, cut):
+                asked_of.setdefault(start.origin, []).append(start.packets)
+                for outcome in self._outcomes(start):
+                    key = (start.origin, outcome.disposition, outcome.causes, outcome.unknown)
+                    alike.setdefault(key, []).append((outcome, start))
+        everything = {
+            origin: HeaderSpace.union_all(self._family, spaces)
+            for origin, spaces in asked_of.items()
+        }
+        return [self._part(group, everything[group[0][1].origin]) for group in alike.values()]
+
+    def _paths(self, protocol: int) -> Paths:
+        return Paths(self._world, self._family, protocol)
+
+    def _starts(self, sender: Sender, cut: Iterable[Target]) -> Iterator[_Start]:
+        """How the packets of *sender* start, for each target."""
+        for target in cut:
+            packets = target.packets
+            if sender.sources is not None:
+                packets = packets.restrict(Field.SRC, sender.sources)
+            if sender.doubt:
+                origin = Origin(sender.kind, doubt=sender.doubt)
+                yield _Start(origin, sender, target, packets)
+            elif sender.kind is SenderKind.OUTSIDE:
+                yield from self._entries(sender, target, packets)
+            elif sender.kind is SenderKind.NODE:
+                yield self._from_node(sender, target, packets)
+            elif not is_loopback(target.socket.address):
+                yield _Start(Origin(SenderKind.POD), sender, target, packets)
+
+    def _entries(self, sender: Sender, target: Target, packets: HeaderSpace) -> Iterator[_Start]:
+        """From outside: where the question says, at the node that is called, or, for others, anywhere."""
+        kind, via = SenderKind.OUTSIDE, self._question.via
+        if via is not None:
+            yield _Start(Origin(kind, (via,)), sender, target, packets, via=via)
+        elif target.place:
+            yield _Start(Origin(kind), sender, target, packets, via=Via(target.place))
+        elif not is_loopback(target.socket.address):
+            for via in self._vias():
+                yield _Start(Origin(kind, (via,)), sender, target, packets, via=via)
+
+    def _vias(self) -> Iterator[Via]:
+        """Every interface by which packets may come in from outside; a node's, where none is known."""
+        for node in self._world.node_names:
+            known = self._world.nodes.get(node)
+            if known is None or known.interfaces is None:
+                yield Via(node)
+            else:
+                for interface in known.interfaces:
+                    if interface.name != LOOPBACK:
+                        yield Via(node, interface.name)
+
+    def _from_node(self, sender: Sender, target: Target, packets: HeaderSpace) -> _Start:
+        """A process's packets have the source that the route gives them, unless the question says."""
+        node, kind = sender.node, SenderKind.NODE
+        out = self._topology.way_out(node, target.socket.address)
+        if sender.sources is None and not out.doubts and out.sources:
+            packets = packets.restrict(Field.SRC, out.sources)
+            if out.sources <= self._topology.owned(node, self._family):
+                return _Start(Origin(kind), sender, target, packets)
+        return _Start(Origin(kind, nodes=(node,)), sender, target, packets)
+
+    def _outcomes(self, start: _Start) -> Iterator[Outcome]:
+        """What becomes of the packets, which are walked apart where they part."""
+        if start.sender.doubt:
+            if start.packets:
+                doubt = (start.sender.doubt,)
+                yield Outcome(Disposition.UNKNOWN, start.packets, (), doubt)
+            return
+        waiting = [start.packets]
+        while waiting:
+            packets = waiting.pop()
+            if not packets:
+                continue
+            try:
+                walk = self._walked(start, packets)
+            except DividedError as parted:
+                waiting += [packets - parted.sent, packets & parted.sent]
+                continue
+            yield from walk.ledger.outcomes(packets, walk.live.may)
+
+    def _walked(self, start: _Start, packets: HeaderSpace) -> Walk:
+        sender, socket = start.sender, start.target.socket
+        paths = self._paths(start.target.protocol)
+        established = self._question.established
+        walk = replace(
+            Walk.start(self._world, packets, Extent.MANY),
+            connection=Connection.ESTABLISHED if established else Connection.NEW,
+        )
+        if sender.kind is SenderKind.NODE:
+            return paths.from_node(walk, sender.node, socket)
+        if sender.pod is not None:
+            return paths.arrive(walk, paths.topology.behind(sender.pod), socket)
+        via = start.via or Via("")
+        link = paths.topology.way_in(via.node, socket.address, via.interface)
+        return paths.arrive(walk, link, socket)
+
+    def _part(self, group: list[tuple[Outcome, _Start]], asked: HeaderSpace) -> ReachPart:
+        first, start = group[0]
+        spaces = (outcome.space for outcome, _ in group)
+        return ReachPart(
+            origin=start.origin,
+            disposition=first.disposition,
+            space=HeaderSpace.union_all(self._family, spaces),
+            asked=asked,
+            causes=first.causes,
+            unknown=first.unknown,
+            witness=self._witness(first, start),
+        )
+
+    def _witness(self, outcome: Outcome, start: _Start) -> FlowQuery | None:
+        """A flow of the trace format out of an outcome; None where its sender has no name for one."""
+        flow = Flow.from_sample(self._family, outcome.space.sample(_PREFERRED))
+        raw: dict[str, object] = {
+            "from": self._peer(start, flow),
+            "to": {"ip": format_ip(self._family, flow.dst)},
+            "protocol": protocol_name(flow.protocol),
+            "family": int(self._family),
+        }
+        if flow.dst_port is not None:
+            raw |= {"port": flow.dst_port, "src_port": flow.src_port}
+        if flow.icmp_type is not None:
+            raw["icmp"] = {"type": flow.icmp_type, "code": flow.icmp_code}
+        if start.via is not None:
+            named = {"interface": start.via.interface} if start.via.interface else {}
+            raw["via"] = {"node": start.via.node, **named}
+        if self._question.established:
+            raw["established"] = True
+        return parse_flow(raw)
+
+    def _peer(self, start: _Start, flow: Flow) -> dict[str, str]:
+        sender = start.sender
+        if sender.kind is SenderKind.NODE and sender.node:
+            return {"node": sender.node}
+        pod = self._topology.pod((self._family, flow.src))
+        if sender.kind is SenderKind.POD and pod is not None:
+            return {"pod": pod.name}
+        return {"ip": format_ip(self._family, flow.src)}
