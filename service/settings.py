@@ -10,9 +10,7 @@ generated from here.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
-import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, cast, get_args
@@ -21,6 +19,18 @@ import yaml
 from environs import Env, EnvValidationError
 
 from service.errors import SettingsError, SourceLocation
+from service.setting_forms import (
+    CIDRS,
+    ENDPOINTS,
+    PORT,
+    PORTS,
+    ROUTES,
+    Form,
+    integer,
+    list_of,
+    matching,
+    one_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +44,6 @@ OnJournalFailure = Literal["answer", "deny"]
 Dataplane = Literal["auto", "iptables", "nftables", "ipvs", "bpf"]
 
 CONFIG_VARIABLE: Final = "NODEWARD_CONFIG"
-_MAX_PORT: Final = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +67,6 @@ class Setting(Generic[T]):
         return self.name.replace(".", "_")
 
 
-@dataclass(frozen=True, slots=True)
-class Form(Generic[T]):
-    """How the text of a setting is read, and the words that describe it."""
-
-    words: str
-    parse: Callable[[str], T]
-
-
 def _setting(name: str, form: Form[T], *, default: str = "", text: str) -> T:
     """A field of Settings that carries its own row."""
     row = Setting(name, form.words, default, text, form.parse)
@@ -73,87 +74,20 @@ def _setting(name: str, form: Form[T], *, default: str = "", text: str) -> T:
     return value
 
 
-def _integer(lowest: int, highest: int) -> Form[int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,12}", text) or not lowest <= int(text) <= highest:
-            raise ValueError(f"{text!r} is no whole number from {lowest} to {highest}")
-        return int(text)
-
-    return Form(f"{lowest} to {highest}", parse)
-
-
-def _one_of(words: tuple[T, ...]) -> Form[T]:
-    def parse(text: str) -> T:
-        for word in words:
-            if text == word:
-                return word
-        raise ValueError(f"{text!r} is none of {', '.join(map(str, words))}")
-
-    return Form(" or ".join(map(str, words)), parse)
-
-
-def _list_of(one: Callable[[str], T], words: str) -> Form[tuple[T, ...]]:
-    def parse(text: str) -> tuple[T, ...]:
-        return tuple(one(part.strip()) for part in text.split(",") if part.strip())
-
-    return Form(f"{words}, comma-separated", parse)
-
-
-def _matching(pattern: str, words: str) -> Form[str]:
-    def parse(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"{text!r} is no {words}")
-        return text
-
-    return Form(words, parse)
-
-
-def _port_range(text: str) -> tuple[int, int]:
-    first, _, last = text.partition("-")
-    low, high = _PORT.parse(first.strip()), _PORT.parse(last.strip())
-    if low > high:
-        raise ValueError(f"{text!r} is an empty range")
-    return low, high
-
-
-def _cidr(text: str) -> str:
-    return str(ipaddress.ip_network(text))
-
-
-def _endpoint(text: str) -> tuple[str, int]:
-    """``address:port``; an IPv6 address stands in brackets."""
-    address, _, port = text.rpartition(":")
-    if address.startswith("[") != address.endswith("]") or (":" in address and "[" not in address):
-        raise ValueError(f"{text!r}: an IPv6 endpoint is written [address]:port")
-    return str(ipaddress.ip_address(address.strip("[]"))), _PORT.parse(port)
-
-
-def _route(text: str) -> tuple[str, str]:
-    network, equals, node = text.partition("=")
-    if not (equals and node.strip()):
-        raise ValueError(f"{text!r} is no CIDR=node")
-    return _cidr(network.strip()), node.strip()
-
-
-_PORT: Final = _integer(1, _MAX_PORT)
-_PORTS: Final = Form("first-last", _port_range)
-_CIDRS: Final = _list_of(_cidr, "CIDRs")
-_NAMESPACES: Final = _list_of(
-    _matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "namespace").parse, "namespaces"
+_NAMESPACES: Final = list_of(
+    matching(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "namespace").parse, "namespaces"
 )
-_ROUTES: Final = _list_of(_route, "CIDR=node")
-_ENDPOINTS: Final = _list_of(_endpoint, "address:port")
 _SELECTOR: Final = Form("Calico selector", str.strip)
 _PATH: Final = Form("path", str.strip)
-_URL: Final = _matching(r"(https?://[^\s?#]+)?", "URL like https://audit.example.org")
-_NAMES: Final = _list_of(str, "names")
-_MODES: Final = _list_of(str, "check[@point][:namespace]=action")
-_ANSWER: Final = _one_of(get_args(Answer))
-_STRICTNESS: Final = _one_of(get_args(Strictness))
-_ON_ERROR: Final = _one_of(get_args(OnError))
-_ON_JOURNAL_FAILURE: Final = _one_of(get_args(OnJournalFailure))
-_DATAPLANE: Final = _one_of(get_args(Dataplane))
-_VERSION: Final = _matching(r"v3\.\d+", "version like v3.34")
+_URL: Final = matching(r"(https?://[^\s?#]+)?", "URL like https://audit.example.org")
+_NAMES: Final = list_of(str, "names")
+_MODES: Final = list_of(str, "check[@point][:namespace]=action")
+_ANSWER: Final = one_of(get_args(Answer))
+_STRICTNESS: Final = one_of(get_args(Strictness))
+_ON_ERROR: Final = one_of(get_args(OnError))
+_ON_JOURNAL_FAILURE: Final = one_of(get_args(OnJournalFailure))
+_DATAPLANE: Final = one_of(get_args(Dataplane))
+_VERSION: Final = matching(r"v3\.\d+", "version like v3.34")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,49 +102,49 @@ class Settings:
     )
     node_port_range: tuple[int, int] = _setting(
         "node_port_range",
-        _PORTS,
+        PORTS,
         default="30000-32767",
         text="The API server's --service-node-port-range. "
         "A port not yet allocated stands for all of it.",
     )
     kube_proxy_node_port_addresses: tuple[str, ...] = _setting(
         "kube_proxy.node_port_addresses",
-        _CIDRS,
+        CIDRS,
         text="kube-proxy's nodePortAddresses: node ports answer only on these. "
         "Empty means every address of a node.",
     )
     sources_trusted: tuple[str, ...] = _setting(
         "sources.trusted",
-        _CIDRS,
+        CIDRS,
         text="Sources that may be left undecided at a node port without making it unguarded.",
     )
     sources_permitted: tuple[str, ...] = _setting(
         "sources.permitted",
-        _CIDRS,
+        CIDRS,
         text="The widest set of sources that an Allow may admit to a node port; wider fails. "
         "Empty sets no bound: an Allow from everywhere only warns.",
     )
     sources_proxies: tuple[str, ...] = _setting(
         "sources.proxies",
-        _CIDRS,
+        CIDRS,
         text="Balancers in front of the nodes that hide their clients: an Allow from them is "
         "reported as reachable from whoever is behind.",
     )
     apiserver_endpoints: tuple[tuple[str, int], ...] = _setting(
         "apiserver.endpoints",
-        _ENDPOINTS,
+        ENDPOINTS,
         text="Endpoints of the API server beyond EndpointSlice default/kubernetes, such as a "
         "virtual IP that kubelets dial.",
     )
     apiserver_port: int = _setting(
         "apiserver.port",
-        _PORT,
+        PORT,
         default="6443",
         text="Port of the API server on control-plane nodes, where no endpoint is known.",
     )
     apiserver_operators: tuple[str, ...] = _setting(
         "apiserver.operators",
-        _CIDRS,
+        CIDRS,
         text="Networks from which operators reach the API server; the whole of each is kept.",
     )
     apiserver_failsafe_only: Strictness = _setting(
@@ -254,7 +188,7 @@ class Settings:
     )
     exceptions_max_days: int = _setting(
         "exceptions.max_days",
-        _integer(1, 3650),
+        integer(1, 3650),
         default="90",
         text="The longest time for which a NodewardException holds, from its notBefore.",
     )
@@ -279,7 +213,7 @@ class Settings:
     )
     journal_limit_bytes: int = _setting(
         "journal.limit_bytes",
-        _integer(2**20, 2**50),
+        integer(2**20, 2**50),
         default=str(2**30),
         text="How large the journal may grow.",
     )
@@ -308,7 +242,7 @@ class Settings:
     )
     limits_body_bytes: int = _setting(
         "limits.body_bytes",
-        _integer(1024, 2**30),
+        integer(1024, 2**30),
         default=str(8 * 2**20),
         text="The largest request body that a door accepts. A review holds an object twice, each of "
         "up to 3 MiB.",
@@ -329,7 +263,7 @@ class Settings:
     )
     service_routes: tuple[tuple[str, str], ...] = _setting(
         "service_routes",
-        _ROUTES,
+        ROUTES,
         text="Networks of Services that routers outside of the cluster send to one node each, such as "
         "10.96.0.0/12=w1: no object tells that.",
     )

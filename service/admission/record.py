@@ -53,7 +53,7 @@ class Circumstances:
 
 
 def record(review: ReviewRequest, decision: Decision, known: Circumstances) -> dict[str, Json]:
-    """The record of one decision; `service.api.schemas.Decision` describes each field."""
+    """The record of one decision; `service.api.decision_schemas.Decision` describes each field."""
     change = decision.change
     subject = change.ref if change else None
     return {

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from service.admission import strict_json
-from service.api import schemas
+from service.api import decision_schemas
 from service.api.answer import json_answer
 from service.api.body import JSON, Blueprint, checked, raw_body
 from service.api.context import context
@@ -24,9 +24,9 @@ decisions = Blueprint(
 
 @decisions.operation(
     "/decisions",
-    schemas.Kept,
+    decision_schemas.Kept,
     method="POST",
-    requestBody={"required": True, "content": {JSON: {"schema": schemas.DecisionBatch}}},
+    requestBody={"required": True, "content": {JSON: {"schema": decision_schemas.DecisionBatch}}},
 )
 def ship() -> Response:
     """Keep decisions
@@ -35,14 +35,16 @@ def ship() -> Response:
     a decision that is known by its id is not kept twice, so that a batch may be sent again.
     """
     given = strict_json.decode(raw_body(JSON))
-    checked(schemas.DecisionBatch(), given)
+    checked(decision_schemas.DecisionBatch(), given)
     assert isinstance(given, dict)  # noqa: S101  as the schema has it
     batch = [StoredDecision(one) for one in given["decisions"]]
     kept = context().store.keep_decisions(batch)
     return json_answer({"kept": kept, "known": len(batch) - kept})
 
 
-@decisions.operation("/decisions", schemas.DecisionPage, query=schemas.DecisionQuery)
+@decisions.operation(
+    "/decisions", decision_schemas.DecisionPage, query=decision_schemas.DecisionQuery
+)
 def list_decisions(query: dict[str, Any]) -> Response:
     """List decisions, newest first"""
     wanted = {one.name: query.get(one.name, "") for one in fields(DecisionFilter)}
