@@ -37,18 +37,19 @@ POLICY_KINDS = frozenset(
     }
 )
 """The kinds of policies, of Kubernetes and Calico; a NetworkPolicy is of either."""
-
-
-POLICY_KINDS = frozenset(
+WORKLOAD_KINDS = frozenset(
     {
-        "AdminNetworkPolicy",
-        "BaselineAdminNetworkPolicy",
-        "ClusterNetworkPolicy",
-        "GlobalNetworkPolicy",
-        "NetworkPolicy",
+        "CronJob",
+        "DaemonSet",
+        "Deployment",
+        "Job",
+        "Pod",
+        "ReplicaSet",
+        "ReplicationController",
+        "StatefulSet",
     }
 )
-"""The kinds of policies that are in effect; NetworkPolicy is Kubernetes' as well as Calico's."""
+"""The kinds that pods are told by: what made them, or themselves where nothing did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,11 @@ class Matcher:
         self._book = book
         self._known: dict[tuple[PolicyRule, Family], Match] = {}
 
+    @property
+    def book(self) -> AddressBook:
+        """The addresses by which it matches."""
+        return self._book
+
     def selected(self, selector: Selector, family: Family) -> AddressBounds:
         """The addresses of *family* that a selector of a rule stands for."""
         return self._book.selected(selector, family)
@@ -82,7 +87,7 @@ class Matcher:
         """As `match`, for a rule that nobody will ask for again: nothing is kept."""
         if not applies_to_family(rule, family):
             return Match(Bounds.exact(HeaderSpace.nothing(family)))
-        headers = Bounds.exact(_headers(rule, family))
+        headers = Bounds.exact(header_criteria(rule, family))
         source = self._entity(rule.source, _Side(Field.SRC, Field.SRC_PORT, family))
         destination = self._entity(rule.destination, _Side(Field.DST, Field.DST_PORT, family))
         space = headers & source.space & destination.space
@@ -173,7 +178,7 @@ def applies_to_family(rule: PolicyRule, family: Family) -> bool:
     return True
 
 
-def _headers(rule: PolicyRule, family: Family) -> HeaderSpace:
+def header_criteria(rule: PolicyRule, family: Family) -> HeaderSpace:
     """The packets that meet the rule's protocol and ICMP criteria."""
     protocols = _PROTOCOLS
     if rule.rule.protocol is not None:

@@ -87,6 +87,15 @@ class Parties:
             if one.ref == ref or any(pod.pod == ref for pod in one.pods)
         )
 
+    def represent(self, selector: Selector) -> bool:
+        """Whether what *selector* selects is all known: a list of pods is there, or it confines itself to
+        namespaces of which workloads are.
+        """
+        if self.complete:
+            return True
+        names = _namespaces(selector)
+        return names is not None and all(name in self.by_namespace for name in names)
+
     def selected(self, selector: Selector | None) -> Iterator[tuple[Party, bool]]:
         """The parties that *selector* may select, with whether it surely does.
 
