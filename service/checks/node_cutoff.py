@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.checks.contract import POLICY_KINDS, Check
+from service.checks.cutoff.catalogue import Who
 from service.checks.cutoff.legs import Harm, legs
 from service.checks.hosts.proof import some
-from service.checks.hosts.ways import owners
+from service.checks.hosts.ways import nodes_at, owners
 from service.checks.verdict import Result, Severity, Verdict, Witness
 from service.net.flow import Flow
 from service.net.headerspace import Bounds, Field, HeaderSpace
@@ -74,6 +75,8 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
         harm = leg.harm(world)
         bare = leg.harm(world.without_failsafes())
         carried = bare.denied.must - harm.denied.may
+        if leg.flow.receiver is Who.API:  # apiserver-by-failsafe-only tells
+            carried = HeaderSpace.nothing(leg.doorway.family)
         for reason, source, space in (
             (_CUT, harm, harm.denied.must),
             (_UNKNOWN, harm, harm.denied.may - harm.denied.must),
@@ -133,17 +136,7 @@ def _nodes(world: World, cut: _Cut) -> tuple[str, ...]:
     """The nodes of the doorway whose own packets are among those cut off."""
     doorway = cut.harm.leg.doorway
     field = Field.DST if cut.harm.leg.direction is Direction.INGRESS else Field.SRC
-    values = cut.space.project(field)
-    if not doorway.is_known or not values & doorway.addresses:
-        return doorway.nodes
-    of = owners(world, doorway.family)
-    here = {
-        of[value]
-        for lo, hi in values & doorway.addresses
-        for value in range(lo, hi + 1)
-        if value in of
-    }
-    return tuple(sorted(here)) or doorway.nodes
+    return nodes_at(world, doorway, cut.space.project(field))
 
 
 def _witness(world: World, cut: _Cut) -> Witness:

@@ -125,6 +125,16 @@ def owners(world: World, family: Family) -> Mapping[int, str]:
     return cast("Mapping[int, str]", world.memo[key])
 
 
+def nodes_at(world: World, doorway: Doorway, values: IntervalSet) -> tuple[str, ...]:
+    """The nodes of *doorway* that have one of *values*; all of them where addresses tell nothing."""
+    here = values & doorway.addresses
+    if not doorway.is_known or not here:
+        return doorway.nodes
+    of = owners(world, doorway.family)
+    names = {of[value] for lo, hi in here for value in range(lo, hi + 1) if value in of}
+    return tuple(sorted(names)) or doorway.nodes
+
+
 def outsiders(world: World, settings: CheckSettings, family: Family) -> IntervalSet:
     """The addresses of whoever is neither the cluster's nor a friend's by the settings.
 

@@ -1,0 +1,88 @@
+"""Which host ports, and listeners of pods on the host's network, do outsiders reach by nobody's decision?
+
+docs/checks/host-port-unguarded.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from service.checks.contract import Check
+from service.checks.hosts.listening import Listening, listening
+from service.checks.hosts.open_ports import Passage, passages
+from service.checks.hosts.proof import some
+from service.checks.nodeport.guard import is_decision
+from service.checks.verdict import Result, Severity, Verdict
+from service.net.flow import protocol_name
+from service.net.headerspace import Bounds
+from service.net.prefixes import Family
+from service.policy.cause import Decision, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from service.checks.settings import CheckSettings
+    from service.policy.world import World
+
+_ID = "host-port-unguarded"
+_ADVICE = {
+    "host-port": "Deny the port by a preDNAT policy, after an allow of the sources that need it.",
+    "host-network": "Allow the port from the sources that need it, and deny it to the rest.",
+}
+
+
+def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
+    """A verdict for each port of each workload and family that outsiders reach."""
+    for one in listening(world, settings):
+        for family in Family:
+            found = [
+                passage
+                for passage in passages(world, settings, one.listener, family=family)
+                if not is_decision(world, passage.part.cause)
+            ]
+            if found:
+                yield _verdict(world, one, family, found=found)
+
+
+def _verdict(world: World, one: Listening, family: Family, *, found: list[Passage]) -> Verdict:
+    reason = "host-port" if one.listener.translated else "host-network"
+    causes = tuple(dict.fromkeys(passage.part.cause for passage in found))
+    # Of host ports policy is silent; of listeners it is a profile or a failsafe port that speaks.
+    decided = any(cause.reason is Reason.RULE for cause in causes)
+    sure = decided or any(passage.part.decision is Decision.UNDECIDED for passage in found)
+    nodes = sorted({node for passage in found for node in passage.nodes(world) if one.is_on(node)})
+    what = f"{protocol_name(one.listener.protocol)} {one.listener.ports} (IPv{family})"
+    why = causes[0].note or str(causes[0])
+    return Verdict(
+        check=_ID,
+        subject=one.subject,
+        result=Result.FAIL if sure else Result.WARN,
+        severity=Severity.MEDIUM,
+        reason=reason,
+        message=f"{'host port' if one.listener.translated else 'listener on the host network'} {what} "
+        f"is open to outsiders on {some(nodes)}: {why}",
+        advice=_ADVICE[reason],
+        location=one.location,
+        key=(f"{protocol_name(one.listener.protocol)} {one.listener.ports}", f"IPv{family}"),
+        witness=found[0].witness(world),
+        causes=causes,
+        details={"nodes": [*nodes]},
+        space=Bounds.exact(found[0].space),
+    )
+
+
+CHECK = Check(
+    id=_ID,
+    title="Host ports and listeners on the host network that nobody guards",
+    severity=Severity.MEDIUM,
+    subjects=frozenset(
+        {"Pod", "Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "ReplicationController"}
+        | {"Job", "CronJob"}
+    ),
+    reasons={
+        "host-port": "Neither untracked nor preDNAT policy decides about a hostPort.",
+        "host-network": "A listener on the host's network is open by default, or by a rule that bounds "
+        "nothing.",
+    },
+    audit=audit,
+)

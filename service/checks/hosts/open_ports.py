@@ -1,0 +1,135 @@
+"""Which outsiders reach a port of a host, and by whose decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from service.checks.hosts.ways import doorways, fate, host_values, nodes_at, outsiders
+from service.checks.nodeport.guard import Judge
+from service.checks.verdict import Witness
+from service.net.flow import Flow
+from service.net.headerspace import Bounds, Field, HeaderSpace
+from service.net.intervals import IntervalSet
+from service.net.prefixes import Family, parse_ip
+from service.policy.cause import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from service.checks.hosts.ways import Doorway
+    from service.checks.settings import CheckSettings
+    from service.policy.gates import Gate
+    from service.policy.partition import Part, Partition
+    from service.policy.world import World
+
+_STRANGERS = ("203.0.113.9", "2001:db8:203::9")
+_EPHEMERAL_PORT = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Ports of one protocol that something answers, on *nodes* (None: on all).
+
+    ``translated`` says that it is behind DNAT, so that untracked and preDNAT policy alone see the packet.
+    ``addresses`` are those dialled, where these are not the nodes' own; ``sources`` narrow who is answered.
+    """
+
+    protocol: int
+    ports: IntervalSet
+    nodes: Collection[str] | None = None
+    translated: bool = False
+    addresses: IntervalSet | None = None
+    sources: IntervalSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Outsiders' packets that one cause lets pass to a listener, at alike nodes."""
+
+    doorway: Doorway
+    gate: Gate
+    part: Part
+    space: HeaderSpace
+
+    def nodes(self, world: World) -> tuple[str, ...]:
+        """The nodes that the packets reach."""
+        return nodes_at(world, self.doorway, self.space.project(Field.DST))
+
+    def witness(self, world: World) -> Witness:
+        """One of the packets."""
+        family = self.doorway.family
+        strangers = tuple(value for one, value in map(parse_ip, _STRANGERS) if one is family)
+        prefer = {Field.SRC_PORT: (_EPHEMERAL_PORT,), Field.SRC: strangers}
+        flow = Flow.from_sample(family, self.space.sample(prefer))
+        node = next(
+            (one for one in self.doorway.nodes if flow.dst in host_values(world, one, family)),
+            self.doorway.nodes[0],
+        )
+        return Witness(flow, node, dst_known=self.doorway.is_known)
+
+
+def passages(
+    world: World, settings: CheckSettings, listener: Listener, *, family: Family
+) -> Iterator[Passage]:
+    """What surely reaches *listener* from outside, at exposed nodes before which an endpoint stands."""
+    sources = outsiders(world, settings, family)
+    if listener.sources is not None:
+        sources = sources & listener.sources
+    exposed = exposed_values(world, settings, family)
+    for doorway in doorways(world, family):
+        here = _here(world, doorway, listener)
+        if doorway.is_known:
+            here = here & exposed
+        if not doorway.is_policed or not here:
+            continue
+        live = Bounds.exact(
+            HeaderSpace.box(
+                family,
+                {
+                    Field.PROTOCOL: IntervalSet.single(listener.protocol),
+                    Field.DST_PORT: listener.ports,
+                    Field.DST: here if listener.addresses is None else listener.addresses,
+                    Field.SRC: sources,
+                },
+            )
+        )
+        yield from _passing(world, doorway, live, translated=listener.translated)
+
+
+def _passing(
+    world: World, doorway: Doorway, live: Bounds, *, translated: bool
+) -> Iterator[Passage]:
+    def judge(gate: Gate, packets: Bounds) -> Partition:
+        return gate.guard(world, packets) if translated else gate.to_host(world, packets)
+
+    surely = live.must - fate(doorway, live, judge).denied.may
+    for gate in doorway.gates if surely else ():
+        for part in judge(gate, live).of(Decision.ALLOW, Decision.UNDECIDED):
+            space = part.space.must & surely
+            if space:
+                yield Passage(doorway, gate, part, space)
+
+
+def _here(world: World, doorway: Doorway, listener: Listener) -> IntervalSet:
+    """The addresses of the doorway at nodes where the listener is."""
+    if listener.nodes is None or not doorway.is_known:
+        is_there = listener.nodes is None or any(one in listener.nodes for one in doorway.nodes)
+        return doorway.addresses if is_there else IntervalSet.EMPTY
+    values = (
+        value for node in listener.nodes for value in host_values(world, node, doorway.family)
+    )
+    return doorway.addresses & IntervalSet.of(*((value, value) for value in values))
+
+
+def exposed_values(world: World, settings: CheckSettings, family: Family) -> IntervalSet:
+    """The addresses of the nodes that outsiders can reach, by the setting; once a world."""
+    key = ("exposed addresses", family, settings.nodes_exposed)
+    if key not in world.memo:
+        values = (
+            value
+            for node in Judge(world, settings).nodes()
+            for value in host_values(world, node, family)
+        )
+        world.memo[key] = IntervalSet.of(*((value, value) for value in values))
+    return cast("IntervalSet", world.memo[key])
