@@ -148,6 +148,11 @@ def _applies_to(gnp: GlobalNetworkPolicy) -> Selector | None:
     return selector
 
 
+def rules_of(rules: tuple[Rule, ...]) -> tuple[PolicyRule, ...]:
+    """The internal form of rules that belong to no namespace, such as those of a profile."""
+    return _rules(rules, "")
+
+
 def _rules(rules: tuple[Rule, ...], namespace: str) -> tuple[PolicyRule, ...]:
     return tuple(_rule(rule, index, namespace) for index, rule in enumerate(rules))
 

@@ -15,6 +15,7 @@ from service.model.kinds.namespace import Namespace
 from service.model.kinds.network_set import NetworkSet
 from service.model.kinds.node import Node
 from service.model.kinds.pod import Pod
+from service.model.kinds.profile import Profile
 from service.model.kinds.service_account import ServiceAccount
 from service.model.kinds.staged_global_network_policy import StagedGlobalNetworkPolicy
 from service.model.kinds.tier import Tier
@@ -28,7 +29,9 @@ Kinds = tuple[type, ...]
 
 PLACED: Kinds = (Node, HostEndpoint, KubeControllersConfiguration)
 """What says which node has which address and endpoint."""
-LABELLED: Kinds = (Pod, Namespace, ServiceAccount)
+PROFILED: Kinds = (Namespace, ServiceAccount, Profile)
+"""What gives the profiles of endpoints."""
+LABELLED: Kinds = (Pod, *PROFILED)
 """What says which pods there are, and with which labels."""
 ADDRESSED: Kinds = (*PLACED, *LABELLED, NetworkSet, EndpointSlice, Workload)
 """What gives the selectors of rules their addresses."""
@@ -52,7 +55,7 @@ class Facts(Enum):
 
     PLACES = PLACED
     """Which node has which address."""
-    LIKENESS = (*PLACED, Namespace, FelixConfiguration)
+    LIKENESS = (*PLACED, *PROFILED, FelixConfiguration)
     """Which nodes only policy can tell apart; keys hold `World.labels_that_matter`."""
     OPENINGS = (*PLACED, Service)
     """Which ports Services open."""
@@ -72,11 +75,12 @@ DERIVED: Mapping[str, Kinds] = {
     "_policy_set": (Tier, *POLICIES),
     "_staged_prednat": (StagedGlobalNetworkPolicy,),
     "_labels_used": (Tier, *POLICIES, StagedGlobalNetworkPolicy),
-    "_labels_present": (*PLACED, Namespace),
-    "labels_that_matter": (*PLACED, Namespace, Tier, *POLICIES, StagedGlobalNetworkPolicy),
+    "_profiles": PROFILED,
+    "_labels_present": (*PLACED, *PROFILED),
+    "labels_that_matter": (*PLACED, *PROFILED, Tier, *POLICIES, StagedGlobalNetworkPolicy),
     "_felix_configurations": (FelixConfiguration,),
     "_felix": (FelixConfiguration, Node),
-    "_label_classes": (*PLACED, Namespace, Tier, *POLICIES, StagedGlobalNetworkPolicy),
+    "_label_classes": (*PLACED, *PROFILED, Tier, *POLICIES, StagedGlobalNetworkPolicy),
     # Chains are keyed by their content, and fates by chains: only addresses come from elsewhere.
     "_chains": (),
     "_fates": (*ADDRESSED, FelixConfiguration),

@@ -63,6 +63,8 @@ class FelixView:
     workloads_may_send_ipip: bool = False
     workloads_may_spoof: bool = False
     external_nodes: tuple[Prefix, ...] = ()
+    nft_rejects: bool = False
+    """Whether Felix is to reject in nftables, which with host endpoints stops all programming."""
     appends_chains: bool = False
     prevents_loops: bool = True
     node_port_ranges: tuple[tuple[int, int], ...] = _NODE_PORTS
@@ -119,6 +121,7 @@ def felix_view(
         workloads_may_send_ipip=values.get("allow_ipip_packets_from_workloads") is True,
         workloads_may_spoof=str(values.get("workload_source_spoofing")).capitalize() == "Any",
         external_nodes=_prefixes(values.get("external_nodes")),
+        nft_rejects=_word(values, "nftables_filter_deny_action") == "reject",
         appends_chains=_word(values, "chain_insert_mode") == "append",
         prevents_loops=_word(values, "service_loop_prevention") != "disabled",
         node_port_ranges=_ranges(values.get("kube_node_port_ranges")),

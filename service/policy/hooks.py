@@ -20,7 +20,9 @@ from service.policy.endpoints import DEFAULT_ALLOW
 from service.policy.order import tier_view
 from service.policy.partition import Part, Partition, undetermined, whole
 from service.policy.profile import NEWEST
+from service.policy.profiles import ProfileRules
 from service.policy.relevance import whole_tiers
+from service.policy.workloads import NAMESPACE_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
@@ -31,10 +33,9 @@ if TYPE_CHECKING:
     from service.policy.felix import FelixView
     from service.policy.match import Matcher
     from service.policy.profile import Release, TierView
+    from service.policy.profiles import Entry
     from service.policy.relevance import Stretch
 
-_KUBERNETES_NAMESPACE_PROFILE = "kns."
-_SERVICE_ACCOUNT_PROFILE = "ksa."
 _FAILSAFE_MEMO = 256
 _END_IN_DENY = frozenset({Hook.NORMAL, Hook.FORWARD, Hook.WORKLOAD})
 IPIP = 4
@@ -73,7 +74,7 @@ class Chain:
     direction: Direction
     tiers: tuple[TierPolicies, ...]
     felix: FelixView
-    profiles: tuple[str, ...]
+    profiles: tuple[Entry, ...]
     wildcard: bool = False
     doubts: tuple[str, ...] = ()
     """Why it is not known which policies the chain has."""
@@ -236,9 +237,10 @@ class _Walk:
     def _profiles(self, namespaces: Container[str]) -> None:
         """Profiles in order, the first that decides; then the drop that ends a host endpoint's chain."""
         for name in self.chain.profiles:
-            allows = _profile_allows(name, namespaces)
-            if allows is None:
+            if isinstance(name, ProfileRules):
+                self._profile_rules(name)
                 continue
+            allows = _profile_allows(name, namespaces)
             decision = Decision.ALLOW if allows else Decision.DENY
             note = f"profile {name}" if allows else f"profile {name} does not exist: dropped"
             self._decide(decision, self.live, self.chain.cause(Reason.PROFILE, note))
@@ -246,24 +248,42 @@ class _Walk:
         note = "no policy and no profile allows it"
         self._decide(Decision.DENY, self.live, self.chain.cause(Reason.DEFAULT_ACTION, note))
 
+    def _profile_rules(self, profile: ProfileRules) -> None:
+        """What its rules decide; Pass leaves the profile, as if none matched."""
+        left = Bounds.exact(HeaderSpace.nothing(self.live.may.family))
+        for rule in profile.rules(self.chain.direction):
+            match = self.matcher.match(rule, self.live.may.family)
+            hit = self.live & match.space
+            action = rule.rule.action
+            if action is Action.LOG or not hit.may:
+                continue
+            self.doubts = tuple(dict.fromkeys((*self.doubts, *match.unknown)))
+            self.live = self.live - match.space
+            if action is Action.PASS:
+                left = left | hit
+                continue
+            decision = Decision.ALLOW if action is Action.ALLOW else Decision.DENY
+            note = f"profile {profile.meta.ref.name} rule {rule.index}"
+            self._decide(decision, hit, self.chain.cause(Reason.PROFILE, note))
+        self.live = self.live | left
+
     def _decide(self, decision: Decision, space: Bounds, cause: Cause) -> None:
         if space.may:
             unknown = () if space.is_exact else self.doubts
             self.parts.append(Part(decision, cause, space, unknown))
 
 
-def _profile_allows(name: str, namespaces: Container[str]) -> bool | None:
-    """Whether a profile allows everything (True), is missing (False: dropped), or has no rules (None).
+def _profile_allows(name: str, namespaces: Container[str]) -> bool:
+    """Whether a profile allows everything (True), or is missing (False: dropped).
 
     With the Kubernetes datastore there are only the static profile and those that namespaces and service
-    accounts give. Source: libcalico-go/lib/backend/k8s/conversion, resources/static.go,
+    accounts give; those of accounts have no rules, and chains leave them out. Source: libcalico-go/lib/backend/k8s/conversion, resources/static.go,
     felix/calc/active_rules_calculator.go (a missing profile drops).
     """
     if name == DEFAULT_ALLOW:
         return True
-    if name.startswith(_KUBERNETES_NAMESPACE_PROFILE):
-        return name.removeprefix(_KUBERNETES_NAMESPACE_PROFILE) in namespaces
-    return None if name.startswith(_SERVICE_ACCOUNT_PROFILE) else False
+    is_namespaces = name.startswith(NAMESPACE_PROFILE)
+    return is_namespaces and name.removeprefix(NAMESPACE_PROFILE) in namespaces
 
 
 @lru_cache(maxsize=_FAILSAFE_MEMO)

@@ -27,6 +27,7 @@ from service.policy.stages import (
     cause_of,
     told,
 )
+from service.policy.stalls import stalled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,6 +162,9 @@ class Walk:
             return self._telling(replace(blank, note="accepted before"))
         if hep and self.connection is Connection.ESTABLISHED and hook is not Hook.UNTRACKED:
             return self._established(blank)
+        halts = stalled(self.world, link.node) if hep else ()
+        if halts:
+            return self._telling(replace(blank, verdict=Verdict.UNKNOWN)).stopped(*halts)
         partition = self.world.evaluate(hep, self.open, hook=hook, direction=direction)
         tiers = self.world.resolve(hep, hook, direction) if hep and self._tells_rules else ()
         return self._judged(blank, partition, tiers)
@@ -175,6 +179,9 @@ class Walk:
         blank = Stage(pod.node, Hook.WORKLOAD, direction, Verdict.SKIPPED, endpoint=pod.name)
         if self.connection is Connection.ESTABLISHED:
             return self._established(blank)
+        halts = stalled(self.world, pod.node)
+        if halts:
+            return self._telling(replace(blank, verdict=Verdict.UNKNOWN)).stopped(*halts)
         if self.extent is Extent.MANY:
             return self._judged(
                 blank, fate_in_crowds(self.world, pod, self.open, direction=direction), ()

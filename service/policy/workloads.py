@@ -107,7 +107,7 @@ class Labels:
             name: value for name, value in labels.items() if not name.startswith(_INHERITED_ONLY)
         }
         found = {
-            **self._of_account(namespace, account),
+            **self.of_account(namespace, account),
             **namespace_labels(namespace, self._namespaces.get(namespace)),
             **own,
             NAMESPACE: namespace,
@@ -117,7 +117,17 @@ class Labels:
             found[SERVICE_ACCOUNT] = account
         return found, tuple(self._unknown(namespace, account))
 
-    def _of_account(self, namespace: str, account: str) -> dict[str, str]:
+    def namespace(self, name: str) -> Namespace | None:
+        """The Namespace of that name; None where it is not there."""
+        return self._namespaces.get(name)
+
+    def has_account(self, namespace: str, account: str) -> bool | None:
+        """Whether the account exists; None where the accounts of its namespace are not listed."""
+        if (namespace, account) in self._accounts:
+            return True
+        return False if self._is_absent(namespace, account) else None
+
+    def of_account(self, namespace: str, account: str) -> dict[str, str]:
         """The labels of an account; none of one that surely does not exist, though a pod names it."""
         if not account or self._is_absent(namespace, account):
             return {}
@@ -151,18 +161,6 @@ def namespace_labels(name: str, namespace: Namespace | None) -> dict[str, str]:
         **{f"{NAMESPACE_PREFIX}{label}": name for label in _NAMESPACE_NAMES},
         **{f"{NAMESPACE_PREFIX}{label}": value for label, value in own.items()},
     }
-
-
-def inherited_labels(
-    profiles: tuple[str, ...], namespaces: Mapping[str, Namespace]
-) -> dict[str, str]:
-    """The labels that profiles give, the first that has one before the others; those of *namespaces* do."""
-    labels: dict[str, str] = {}
-    for profile in reversed(profiles):
-        name = profile.removeprefix(NAMESPACE_PROFILE)
-        if profile.startswith(NAMESPACE_PROFILE) and name in namespaces:
-            labels |= namespace_labels(name, namespaces[name])
-    return labels
 
 
 def selects(

@@ -24,6 +24,7 @@ from service.policy.partition import whole
 from service.policy.policies import POLICIES, doubtful, policies, policy_at, staged_prednat
 from service.policy.policy_set import PolicySet
 from service.policy.profile import DEFAULT_PROFILE
+from service.policy.profiles import Profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
@@ -173,7 +174,11 @@ class World:
 
     def labels(self, hep: HostEndpoint) -> dict[str, str]:
         """The labels by which selectors see a host endpoint: its own over those of its profiles."""
-        return workloads.inherited_labels(hep.profiles, self.namespaces) | dict(hep.meta.labels)
+        return self._profiles.labels(hep.profiles) | dict(hep.meta.labels)
+
+    @cached_property
+    def _profiles(self) -> Profiles:
+        return Profiles(self.snapshot)
 
     @cached_property
     def matcher(self) -> Matcher:
@@ -296,7 +301,8 @@ class World:
             direction,
             tiers=self.resolve(hep, hook, direction),
             felix=self.felix(hep.node),
-            profiles=hep.profiles,
+            profiles=self._profiles.entries(hep.profiles),
+            doubts=self._profiles.doubts(hep.profiles) if hook is Hook.NORMAL else (),
             wildcard=hep.interface_name == WILDCARD,
         )
         return self._chains.one(chain)
@@ -321,7 +327,7 @@ class World:
             direction,
             tiers=self._policy_set.governing(labels, Hook.WORKLOAD, direction),
             felix=self.felix(pod.node),
-            profiles=pod.profiles,
+            profiles=self._profiles.entries(pod.profiles),
             doubts=tuple(doubtful(self.policies, pod, direction)),
         )
         return self._chains.one(chain)

@@ -48,7 +48,7 @@ def _programmed(lists: Attached) -> Iterable[Policy]:
 def _breaks_nft(policy: Policy) -> bool:
     return any(
         criterion is not None and {"type", "code"} <= criterion.keys()
-        for rules in policy.rules.values()
-        for rule in rules
+        for direction in policy.directions
+        for rule in policy.rules[direction]
         for criterion in (rule.icmp, rule.not_icmp)
     )

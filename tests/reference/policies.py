@@ -28,6 +28,10 @@ class BrokenError(ValueError):
     """Felix's filter refuses the object, which then counts as absent."""
 
 
+class UndecodableError(BrokenError):
+    """Calico's client cannot read the object, and so perhaps not the list of its kind."""
+
+
 class Category(Enum):
     """Which of a host endpoint's four lists a policy belongs to."""
 
@@ -186,7 +190,9 @@ def _protocol(value: str | int | None) -> int | None:
         number = protocol_number(value)
     except ValueError as error:
         raise BrokenError(f"protocol {value!r}") from error
-    if not 1 <= number <= 255:
+    if not 0 <= number <= 255:
+        raise UndecodableError(f"protocol {value!r}")
+    if number == 0:
         raise BrokenError(f"protocol {value!r}")
     return number
 
@@ -255,7 +261,9 @@ def _port(value: int | str) -> PortRange | str:
     if re.fullmatch(r"\d+(:\d+)?", text):
         lo, _, hi = text.partition(":")
         bounds = PortRange(int(lo), int(hi or lo))
-        if not 1 <= bounds.lo <= bounds.hi <= 65535:
+        if not 0 <= bounds.lo <= bounds.hi <= 65535:
+            raise UndecodableError(f"port {text}")
+        if bounds.lo == 0:
             raise BrokenError(f"port {text}")
         return bounds
     if not _PORT_NAME.fullmatch(text) or re.fullmatch(r"\d+-\d+", text):

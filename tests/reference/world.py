@@ -1,6 +1,6 @@
 """All objects of a cluster, indexed for a walk."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from tests.reference.hosts import Host, read_addresses, read_interfaces, same_su
 from tests.reference.matching import IpSets
 from tests.reference.overlay import Overlay
 from tests.reference.packet import Address
-from tests.reference.policies import BrokenError, PortRange, Raw, policy
+from tests.reference.policies import BrokenError, PortRange, Raw, UndecodableError, policy
 from tests.reference.selector import matches, parse
 from tests.reference.services import Services
 from tests.reference.tiers import attach
@@ -44,6 +44,7 @@ class World:
                 lambda raw: ends.host_endpoint(raw, self.profiles), self.of_kind("HostEndpoint")
             )
         )
+        self._undecodable = any(map(_cannot_be_decoded, self._policies()))
         converted = _unbroken(policy, self._policies())
         self.policies = [releases.of_release(one, minor) for one in converted]
         self.sets = IpSets(
@@ -93,8 +94,12 @@ class World:
             endpoints=tuple(own),
             attached=attached,
             felix=felix,
-            failure=unknown or failure(felix, attached),
+            failure=unknown or self._stall(attached) or failure(felix, attached),
         )
+
+    def _stall(self, attached: Mapping[ends.Endpoint, object]) -> str:
+        """A list that the client cannot read leaves in force, where anything is, what was before."""
+        return "a policy cannot be decoded" if self._undecodable and attached else ""
 
     def _felix(self, node: Raw) -> Raw:
         raws = self.of_kind("FelixConfiguration")
@@ -138,6 +143,11 @@ class World:
 
     def source_ports(self) -> list[int]:
         """One of each class of ephemeral ports that no rule tells apart."""
+        named = [
+            PortRange(number, number)
+            for one in (*self.workloads, *self.host_endpoints)
+            for _, _, number in one.ports
+        ]
         ranges = [
             port
             for one in self.policies
@@ -146,14 +156,35 @@ class World:
             for port in (*rule.source.ports, *rule.source.not_ports)
             if isinstance(port, PortRange)
         ]
+        if self._names_source_ports():
+            ranges += named
         starts = {EPHEMERAL.lo, *(one.lo for one in ranges), *(one.hi + 1 for one in ranges)}
         return sorted(port for port in starts if EPHEMERAL.lo <= port <= EPHEMERAL.hi)
+
+    def _names_source_ports(self) -> bool:
+        return any(
+            isinstance(port, str)
+            for one in self.policies
+            for rules in one.rules.values()
+            for rule in rules
+            for port in (*rule.source.ports, *rule.source.not_ports)
+        )
 
 
 def _kind(raw: Raw) -> str:
     is_kubernetes = str(raw["apiVersion"]).startswith("networking.k8s.io/")
     kind = str(raw["kind"])
     return f"Kubernetes{kind}" if is_kubernetes and kind == "NetworkPolicy" else kind
+
+
+def _cannot_be_decoded(raw: Raw) -> bool:
+    try:
+        policy(raw)
+    except UndecodableError:
+        return True
+    except BrokenError:
+        return False
+    return False
 
 
 def _unbroken(read: Callable[[Raw], T], raws: Iterable[Raw]) -> Iterator[T]:

@@ -7,15 +7,22 @@ import pytest
 from service.policy.flow_query import parse_flow
 from service.policy.stages import Detail
 from service.policy.trace import trace
-from tests.factories import make_global_network_set, make_gnp, make_tier
+from tests.factories import (
+    make_felix_configuration,
+    make_global_network_set,
+    make_gnp,
+    make_tier,
+)
 from tests.trace_factories import TO_W1, w1_hep, world
 
+IPTABLES = make_felix_configuration(nftablesMode="Disabled")
 SERVICE = {"name": "web", "namespace": "default"}
 
 
 def looks(*policies, **changed):
     """The rules that were looked at in the last stage, as text."""
-    found = trace(world(w1_hep(), *policies), parse_flow({**TO_W1, **changed}), Detail.RULES)
+    where = world(w1_hep(), IPTABLES, *policies)
+    found = trace(where, parse_flow({**TO_W1, **changed}), Detail.RULES)
     return [str(look) for look in found.stages[-1].looks]
 
 
@@ -61,7 +68,7 @@ def test_an_icmp_type_is_a_criterion_of_its_own():
     for criterion, told in (("icmp", "icmp type 3 code 1"), ("notICMP", "notICMP type 8")):
         value = {"type": 3, "code": 1} if criterion == "icmp" else {"type": 8}
         found = trace(
-            world(w1_hep(), rule(protocol="ICMP", **{criterion: value})),
+            world(w1_hep(), IPTABLES, rule(protocol="ICMP", **{criterion: value})),
             parse_flow({"from": TO_W1["from"], "to": TO_W1["to"], **ping}),
             Detail.RULES,
         )

@@ -12,6 +12,7 @@ from tests.factories import (
     make_hep,
     make_namespace,
     make_prednat,
+    make_service_account,
     make_snapshot,
     make_tier,
 )
@@ -57,7 +58,11 @@ RULE, END, PROFILE = "rule", "end-of-tier", "profile"
         ([make_hep(profiles=["projectcalico-default-allow"])], ("allow", PROFILE)),
         ([make_hep(profiles=["gone", "projectcalico-default-allow"])], ("deny", PROFILE)),
         (
-            [make_hep(profiles=["ksa.shop.x", "kns.shop"]), make_namespace("shop")],
+            [
+                make_hep(profiles=["ksa.shop.x", "kns.shop"]),
+                make_namespace("shop"),
+                make_service_account("x", namespace="shop"),
+            ],
             ("allow", PROFILE),
         ),
         ([make_hep(profiles=["kns.shop"])], ("deny", PROFILE)),
