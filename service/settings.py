@@ -247,6 +247,20 @@ class Settings:
         text="The largest request body that a door accepts. A review holds an object twice, each of "
         "up to 3 MiB.",
     )
+    cluster_stale_after_s: int = _setting(
+        "cluster.stale_after_s",
+        integer(1, 3600),
+        default="90",
+        text="Seconds after which a watch of a live cluster that told nothing is not believed without "
+        "a direct read. The API server sends a sign of life every minute.",
+    )
+    cluster_on_stale: OnError = _setting(
+        "cluster.on_stale",
+        _ON_ERROR,
+        default="deny",
+        text="The webhook's answer to what could open or unguard a node port or cut off the API server, "
+        "while the cluster is not known well enough. Everything else is allowed with a warning.",
+    )
     cluster_profile: str = _setting(
         "cluster.profile",
         _VERSION,

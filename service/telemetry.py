@@ -64,6 +64,13 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class StaleAnswer(StrEnum):
+    """How a review was answered while the cluster was not known well enough."""
+
+    DENIED = "denied"
+    WARNED = "warned"
+
+
 class WatchEnd(StrEnum):
     """How a watch ended; GONE has its list taken anew, of the others it is resumed."""
 
@@ -105,6 +112,12 @@ _DIRECT_READS = Counter(
     "nodeward_direct_reads",
     "Reads of a live cluster beside its watches, to be sure before a denial.",
     ["kind"],
+    registry=REGISTRY,
+)
+_STALE = Counter(
+    "nodeward_stale_reviews",
+    "Reviews answered by a snapshot older than the setting allows.",
+    ["answer"],
     registry=REGISTRY,
 )
 _SNAPSHOT_AGE = Gauge(
@@ -174,6 +187,11 @@ def count_watch(kind: str, end: WatchEnd) -> None:
 def count_direct_read(kind: str) -> None:
     """Record one read of *kind* beside its watch."""
     _DIRECT_READS.labels(kind).inc()
+
+
+def count_stale(answer: StaleAnswer) -> None:
+    """Record one review that was answered by a snapshot that is too old."""
+    _STALE.labels(answer.value).inc()
 
 
 def watch_snapshot(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import signal
 import socket
 import ssl
@@ -48,11 +49,12 @@ class Answer:
 
 @dataclass
 class WebhookDoor:
-    """A running ``nodeward webhook`` over the manifests of one folder."""
+    """A running ``nodeward webhook`` over the manifests of one folder, or whatever *options* name."""
 
-    manifests: Path
+    manifests: Path | None
     state: Path
     options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -61,7 +63,9 @@ class WebhookDoor:
         self.certificates = Folder(self.state / "certs")
         folder.issue(self.certificates, folder.DEFAULT_HOSTS, datetime.now(UTC))
         with self.log_file.open("wb") as log:
-            self.process = subprocess.Popen(self.command(), stderr=log)
+            self.process = subprocess.Popen(
+                self.command(), stderr=log, env={**os.environ, **self.environment}
+            )
         try:
             self.wait_until_ready()
         except BaseException:
@@ -75,7 +79,8 @@ class WebhookDoor:
     def command(self) -> list[str]:
         return [
             *(sys.executable, "-m", "service", "webhook"),
-            *("--manifests", str(self.manifests), "--port", str(self.port)),
+            *(("--manifests", str(self.manifests)) if self.manifests else ()),
+            *("--port", str(self.port)),
             *("--tls-cert", str(self.certificates.server_certificate)),
             *("--tls-key", str(self.certificates.server_key)),
             *self.options,

@@ -20,13 +20,16 @@ from service.admission.review import Operation, read_review
 from service.admission.review import response as review_response
 from service.admission.terms import terms
 from service.checks.settings import cluster_profile
+from service.cluster.live import open_live
 from service.cluster.readiness import is_ready, readiness
-from service.cluster.watch import Watch, read_whole
+from service.cluster.watch import Cluster, Manifests, Watch, read_whole
 from service.model.refs import CALICO_V1, CALICO_V3
 from service.policy.world import World
+from service.serving.reading import tell_reading
 from service.serving.request import body, install
 from service.settings import load
 from service.telemetry import ReviewedKind, ReviewResult, logger
+from webhook.certain import Certain
 from webhook.duration import seconds
 from webhook.judge import Judge
 from webhook.warm import warm
@@ -36,15 +39,17 @@ if TYPE_CHECKING:
 
     from service.admission.decide import Decision
     from service.admission.review import ReviewRequest
+    from service.cluster.watch import Source
     from service.policy.profile import ClusterProfile
+    from service.settings import Settings
     from webhook.judge import Decide, Judgement
 
 _JSON: Final = "application/json"
 _LOG = logger(__name__)
 
 
-def create_app(watch: Watch, judge: Judge, *, body_limit_bytes: int) -> Flask:
-    """The door over a running *watch*; starts nothing."""
+def create_app(source: Source, judge: Judge, *, body_limit_bytes: int) -> Flask:
+    """The door over a running *source*; starts nothing."""
     app = Flask("webhook", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -52,15 +57,15 @@ def create_app(watch: Watch, judge: Judge, *, body_limit_bytes: int) -> Flask:
     app.after_request(_count_malformed)
     app.add_url_rule("/admit", "admit", partial(_admit, judge, body_limit_bytes), methods=["POST"])
     app.add_url_rule("/livez", "livez", _livez)
-    app.add_url_rule("/readyz", "readyz", partial(_readyz, watch))
+    app.add_url_rule("/readyz", "readyz", partial(_readyz, source))
     app.add_url_rule("/metrics", "metrics", _metrics)
     return app
 
 
-def serve(paths: Sequence[str]) -> Flask:
-    """The app of a gunicorn worker, over the manifests at *paths*; settings as of this process.
+def serve(served: Manifests | Cluster) -> Flask:
+    """The app of a gunicorn worker over what is *served*; settings as of this process.
 
-    Raises: SettingsError.
+    Raises: SettingsError, SourceError.
     """
     telemetry.configure_logging()
     settings = load()
@@ -69,11 +74,23 @@ def serve(paths: Sequence[str]) -> Flask:
     def judged(world: World, review: ReviewRequest) -> Decision:
         return decide(world, review, agreed, now_s=int(time.time()))
 
-    watch = Watch(paths, partial(_read, paths, judged, profile=cluster_profile(settings)))
-    watch.start()
-    atexit.register(watch.close)
-    judge = Judge(watch, judged, settings.on_error)
-    return create_app(watch, judge, body_limit_bytes=settings.limits_body_bytes)
+    source, certain = _source(served, judged, settings)
+    source.start()
+    atexit.register(source.close)
+    judge = Judge(source, judged, settings.on_error, certain)
+    return create_app(source, judge, body_limit_bytes=settings.limits_body_bytes)
+
+
+def _source(
+    served: Manifests | Cluster, judged: Decide, settings: Settings
+) -> tuple[Source, Certain | None]:
+    """What is *served*, and how a live cluster is judged by. Raises: SourceError."""
+    profile = cluster_profile(settings)
+    if isinstance(served, Manifests):
+        read = partial(_read, served.paths, judged, profile=profile)
+        return Watch(served.paths, read), None
+    live = open_live(served.context, partial(warm, decide=judged), profile)
+    return live, Certain(live, settings.cluster_stale_after_s, settings.cluster_on_stale)
 
 
 def _read(paths: Sequence[str], judged: Decide, *, profile: ClusterProfile) -> World:
@@ -101,7 +118,10 @@ def _admit(judge: Judge, limit_bytes: int) -> Response:
     structlog.contextvars.bind_contextvars(uid=review.uid)
     judgement = judge.judge(review, deadline=None if limit_s is None else arrived + limit_s)
     _record(review, judgement, duration_s=time.monotonic() - complete)
-    return Response(orjson.dumps(review_response(judgement.decision)), mimetype=_JSON)
+    answer = Response(orjson.dumps(review_response(judgement.decision)), mimetype=_JSON)
+    if judgement.reading is not None:
+        tell_reading(answer, judgement.reading)
+    return answer
 
 
 def _record(review: ReviewRequest, judgement: Judgement, *, duration_s: float) -> None:
@@ -145,9 +165,12 @@ def _livez() -> Response:
     return Response(b'{"status":"alive"}', mimetype=_JSON)
 
 
-def _readyz(watch: Watch) -> Response:
-    state = readiness(watch.current, time.monotonic())
-    return Response(orjson.dumps(state), 200 if is_ready(state) else 503, mimetype=_JSON)
+def _readyz(source: Source) -> Response:
+    reading = source.current
+    state = readiness(reading, time.monotonic())
+    answer = Response(orjson.dumps(state), 200 if is_ready(state) else 503, mimetype=_JSON)
+    tell_reading(answer, reading)
+    return answer
 
 
 def _metrics() -> Response:

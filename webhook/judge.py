@@ -8,15 +8,17 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from service.admission.decide import Decision
+from service.errors import EngineError
 from service.telemetry import ReviewResult, count_engine_error, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.admission.review import ReviewRequest
-    from service.cluster.watch import Watch
+    from service.cluster.watch import Reading, Source
     from service.policy.world import World
     from service.settings import OnError
+    from webhook.certain import Certain
 
 Decide: TypeAlias = "Callable[[World, ReviewRequest], Decision]"
 
@@ -26,43 +28,55 @@ _LOG = logger(__name__)
 class Unjudged(Enum):
     """Why a review got no judgement: HTTP-like code of its status, and the words for a user."""
 
-    NO_WORLD = (503, "the manifests that it judges by could not be read yet")
+    NO_WORLD = (503, "the cluster that it judges by could not be read yet")
     LATE = (504, "the API server's time limit had passed before the review could be judged")
     FAULT = (500, "it failed; the webhook's log tells where")
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A decision, and how it counts."""
+    """A decision, how it counts, and what it was made by, if by anything."""
 
     decision: Decision
     result: ReviewResult
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Judges reviews in the newest world; a review that cannot be judged is answered by *on_error*."""
 
-    watch: Watch
+    source: Source
     decide: Decide
     on_error: OnError
+    certain: Certain | None = None
+    """How a live cluster is judged by; manifests are all there is."""
 
     def judge(self, review: ReviewRequest, *, deadline: float | None) -> Judgement:
         """The answer to *review*; *deadline* is on the monotonic clock. Never raises."""
-        world = self.watch.current.world
-        if world is None:
+        reading = self.source.current
+        if reading.world is None:
             return self._without_judgement(review, Unjudged.NO_WORLD)
         if deadline is not None and time.monotonic() >= deadline:
             return self._without_judgement(review, Unjudged.LATE)
         try:
-            decision = self.decide(world, review)
+            decision, reading = self._decided(review, reading, deadline)
         except Exception:  # noqa: BLE001  # a door: a defect must not become an answer that nobody chose
             count_engine_error()
             _LOG.exception(
-                "admission_engine_failed", kind=str(review.kind), digest=world.snapshot.digest
+                "admission_engine_failed", kind=str(review.kind), revision=reading.revision
             )
             return self._without_judgement(review, Unjudged.FAULT)
-        return Judgement(decision, _result(decision))
+        return Judgement(decision, _result(decision), reading)
+
+    def _decided(
+        self, review: ReviewRequest, reading: Reading, deadline: float | None
+    ) -> tuple[Decision, Reading]:
+        if self.certain is not None:
+            return self.certain.decided(self.decide, review, deadline=deadline)
+        if reading.world is None:
+            raise EngineError("there is no world to judge in")
+        return self.decide(reading.world, review), reading
 
     def _without_judgement(self, review: ReviewRequest, why: Unjudged) -> Judgement:
         code, words = why.value

@@ -12,10 +12,11 @@ from webhook.tls import Contexts
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Sequence
 
     from flask import Flask
     from gunicorn.config import Config
+
+    from service.cluster.watch import Cluster, Manifests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,20 +30,20 @@ class Options:
     threads: int
 
 
-def run(paths: Sequence[str], options: Options) -> None:
-    """Serve reviews in the world of the manifests at *paths* until a signal ends it.
+def run(served: Manifests | Cluster, options: Options) -> None:
+    """Serve reviews in the world of what is *served* until a signal ends it.
 
     Raises: SystemExit.
     """
     settings = {**asdict(options), "ssl_context": _ssl_context}
-    process.run(settings, functools.partial(_app, tuple(paths)))
+    process.run(settings, functools.partial(_app, served))
 
 
-def _app(paths: Sequence[str]) -> Flask:
+def _app(served: Manifests | Cluster) -> Flask:
     """The app, made in the worker: its thread would not survive the fork."""
     from webhook.app import serve  # noqa: PLC0415  # the arbiter has no use for the engine
 
-    return serve(paths)
+    return serve(served)
 
 
 def _ssl_context(config: Config, _default: object) -> ssl.SSLContext:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from service.admission.enforcement import EnforcementPoint
+from service.admission.ordering import order_advice
 from service.admission.override import Override, Way, overridden, plea, refusing
 from service.admission.review import Operation as Asked
 from service.checks.contract import Transition
@@ -61,7 +62,7 @@ def decide(world: World, request: ReviewRequest, terms: Terms, *, now_s: int) ->
     A kind that no check judges, an object that is on its way out, and the deletion of what we do not
     read pass without an opinion. An object that cannot be read at all is refused: its harm is not known.
     """
-    if not _is_judged(request):
+    if not is_judged(request):
         return Decision(request.uid, allowed=True, revision=world.snapshot.revision)
     try:
         change = _change(request, terms.checks)
@@ -89,7 +90,8 @@ def _passed(decision: Decision, request: ReviewRequest, terms: Terms, *, now_s: 
     return replace(decision, plea=asked)
 
 
-def _is_judged(request: ReviewRequest) -> bool:
+def is_judged(request: ReviewRequest) -> bool:
+    """Whether any check has an opinion on the kind."""
     if request.operation is Asked.CONNECT or request.kind.group not in _GROUPS:
         return False
     return any(request.kind.kind in check.kinds for check in checks())
@@ -189,7 +191,7 @@ def _decision(
         request.uid,
         allowed=not refused,
         code=_FORBIDDEN if refused else _ALLOWED,
-        message=_message(refused),
+        message=_message(refused, transition.change),
         warnings=(*_problems(transition.change), *(_line(one) for one in told)),
         audit_annotations=_annotations(verdicts),
         verdicts=verdicts,
@@ -198,7 +200,7 @@ def _decision(
     )
 
 
-def _message(refused: list[Verdict]) -> str:
+def _message(refused: list[Verdict], change: Change) -> str:
     """At most three lines: what, a packet that shows it, what to do."""
     if not refused:
         return ""
@@ -207,8 +209,8 @@ def _message(refused: list[Verdict]) -> str:
     lines = [f"{_line(first)}{more}"]
     if first.witness:
         lines.append(f"for example {first.witness}")
-    if first.advice:
-        lines.append(first.advice)
+    if advice := " ".join(filter(None, (first.advice, order_advice(first, change)))):
+        lines.append(advice)
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ import time
 
 from flask import Response, current_app
 
-from service.api import schemas
+from service.api import probe_schemas as schemas
 from service.api.answer import json_answer
 from service.api.body import Blueprint
 from service.api.context import SPECIFICATION, context

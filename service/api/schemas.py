@@ -358,25 +358,6 @@ class Trace(Strict):
     )
 
 
-class Alive(Strict):
-    """The answer of a probe."""
-
-    status = told(fields.String, "alive")
-
-
-class Ready(Strict):
-    """The answer of the probe that tells whether questions can be answered."""
-
-    status = told(
-        fields.String,
-        "degraded: the served manifests cannot be used as they are now, and the last good ones stand",
-        validate=validate.OneOf(["ready", "degraded"]),
-    )
-    age_s = told(fields.Float, "seconds since the served manifests were read", allow_none=True)
-    digest = told(fields.String, "of the served manifests that were good last", allow_none=True)
-    failure = told(fields.String, "why the newest served manifests cannot be used")
-
-
 class ProblemFault(Strict):
     """One fault of a request."""
 

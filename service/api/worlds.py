@@ -55,7 +55,9 @@ class Worlds:
         Raises: SourceError while they were never readable.
         """
         if self._served is None:
-            return Readiness(status="ready", age_s=None, digest=None, failure="")
+            return Readiness(
+                status="ready", age_s=None, revision=None, digest=None, failure="", waiting=[]
+            )
         self.of("")
         return readiness(self._served.current, now)
 

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 _ID_LENGTH: Final = 32
-_NO_PART_OF_A_VERDICT: Final = frozenset({"on_error", "limits.body_bytes"})
+_NO_PART_OF_A_VERDICT: Final = frozenset(
+    {"cluster.on_stale", "cluster.stale_after_s", "on_error", "limits.body_bytes"}
+)
 
 
 @dataclass(frozen=True, slots=True)

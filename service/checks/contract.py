@@ -27,6 +27,9 @@ GUARDING_KINDS = frozenset(
     }
 )
 """The kinds whose change can open a node port or cut off the API server."""
+
+DECIDING_KINDS = GUARDING_KINDS | {"Node", "NodewardException"}
+"""The kinds of which an object that is not known yet could turn a refusal into a permission."""
 POLICY_KINDS = frozenset(
     {
         "GlobalNetworkPolicy",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from service.cli.certs import development_certificates
+
+if TYPE_CHECKING:
+    from service.cluster.watch import Cluster, Manifests
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _MANIFESTS = click.Path(exists=True)
@@ -19,8 +23,15 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="PATH",
     type=_MANIFESTS,
     multiple=True,
-    required=True,
     help="File or folder that describes the cluster; read again whenever it changes.",
+)
+@click.option(
+    "--cluster",
+    is_flag=True,
+    help="Watch a live cluster; the default in a pod without --manifests.",
+)
+@click.option(
+    "--context", metavar="NAME", default="", help="Watch the cluster of this kubeconfig context."
 )
 @click.argument("more", metavar="[PATH]...", type=_MANIFESTS, nargs=-1)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -43,6 +54,8 @@ def webhook(
     manifests: tuple[str, ...],
     more: tuple[str, ...],
     *,
+    cluster: bool,
+    context: str,
     host: str,
     port: int,
     certificate: Path | None,
@@ -50,7 +63,7 @@ def webhook(
     workers: int,
     threads: int,
 ) -> None:
-    """Answer admission reviews over HTTPS, judged in the world of the manifests.
+    """Answer admission reviews over HTTPS, judged in the world of the manifests or of a live cluster.
 
     Without a certificate, a development one from .nodeward/certs is shown, on loopback only. A pair
     that is replaced on disk is served from the next connection on.
@@ -61,12 +74,13 @@ def webhook(
     from service.settings import load
 
     terms(load())  # a setting at fault is told here, not in a worker's log
+    served = _served((*manifests, *more), cluster=cluster, context=context)
     certificate, key = _pair(certificate, key, host=host)
     _check_address(host, port)
     server = importlib.import_module("webhook.server")  # by name: service does not know the door
     address = f"[{host}]" if ":" in host else host
     server.run(
-        (*manifests, *more),
+        served,
         server.Options(
             bind=f"{address}:{port}",
             certfile=str(certificate),
@@ -75,6 +89,25 @@ def webhook(
             threads=threads,
         ),
     )
+
+
+def _served(paths: tuple[str, ...], *, cluster: bool, context: str) -> Manifests | Cluster:
+    """What is to be served; a cluster without credentials is told here, not in a worker's log.
+
+    Raises: click.UsageError, SourceError.
+    """
+    from service.cluster.kube import Client, runs_in_pod
+    from service.cluster.watch import Cluster, Manifests
+
+    is_live = cluster or bool(context) or (not paths and runs_in_pod())
+    if paths and is_live:
+        raise click.UsageError("--manifests and --cluster exclude each other")
+    if not paths and not is_live:
+        raise click.UsageError("what is to be served? Give --manifests or --cluster")
+    if not is_live:
+        return Manifests(paths)
+    Client(context)
+    return Cluster(context)
 
 
 def _pair(certificate: Path | None, key: Path | None, *, host: str) -> tuple[Path, Path]:

@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Final
 
 from service.cluster.discovery import Discovery, discover
 from service.cluster.events import Counted, Expected, Withdrawn
-from service.cluster.kube import RequestError
+from service.cluster.kube import Client, RequestError
 from service.cluster.listing import Census, census, newest_version
 from service.cluster.reflector import Reflector
 from service.cluster.sharing import Budget, SharedRead
 from service.cluster.state import ClusterState
 from service.policy.profile import DEFAULT_PROFILE
-from service.telemetry import count_direct_read, logger
+from service.telemetry import count_direct_read, logger, watch_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from service.cluster.discovery import Resource
-    from service.cluster.kube import Client
     from service.cluster.state import View
     from service.cluster.watch import Reading
     from service.policy.profile import ClusterProfile
@@ -46,6 +45,22 @@ _COUNTED: Final = 20_000
 _LOOK_S: Final = 0.02
 _JOIN_S: Final = 5.0
 _LOG = logger(__name__)
+
+
+def open_live(
+    context: str, prepare: Callable[[World], None], profile: ClusterProfile = DEFAULT_PROFILE
+) -> LiveCluster:
+    """The live cluster of a kubeconfig's *context*, or the one at hand, whose snapshot has its metrics.
+
+    Nothing is asked before `start`. Raises: SourceError if there are no credentials.
+    """
+    live = LiveCluster(Client(context), prepare, profile)
+    watch_snapshot(
+        live.name,
+        age_s=lambda: time.monotonic() - live.view.proven_at,
+        revision=lambda: float(live.view.revision),
+    )
+    return live
 
 
 class Certainty(Enum):
@@ -125,7 +140,8 @@ class LiveCluster:
     def close(self) -> None:
         """End every thread; each is waited for, 5 s at most."""
         self._stop.set()
-        self._thread.join(_JOIN_S)
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_S)
         watched = [*self._watched.values()]
         for one in watched:
             one.reflector.close()

@@ -11,26 +11,39 @@ if TYPE_CHECKING:
 class Readiness(TypedDict):
     """The body of ``/readyz``.
 
-    ``loading``: the manifests were not read yet. ``degraded``: the newest state of them could not be
-    used, and answers come from the world that was good last. ``age_s`` is the age of that world, null without one.
+    ``loading``: the manifests were not read yet, or not every kind of the cluster was listed, of which
+    ``waiting`` tells those that were not. ``degraded``: the newest state could not be read, and answers come
+    from the world that was good last. ``age_s`` is the age of that world, null without one; so is ``digest``
+    of a live cluster, which changes too often to be digested.
     """
 
     status: Literal["ready", "degraded", "loading", "unreadable"]
     age_s: float | None
+    revision: str | None
     digest: str | None
     failure: str
+    waiting: list[str]
 
 
 def readiness(reading: Reading, now: float) -> Readiness:
     """What is known at *now* (monotonic clock)."""
     if reading.world is None:
         status: Literal["loading", "unreadable"] = "unreadable" if reading.failure else "loading"
-        return Readiness(status=status, age_s=None, digest=None, failure=reading.failure)
+        return Readiness(
+            status=status,
+            age_s=None,
+            revision=None,
+            digest=None,
+            failure=reading.failure,
+            waiting=[*reading.waiting],
+        )
     return Readiness(
         status="degraded" if reading.failure else "ready",
         age_s=round(now - reading.read_at, 3),
-        digest=reading.world.snapshot.digest,
+        revision=reading.revision,
+        digest=None if reading.is_live else reading.world.snapshot.digest,
         failure=reading.failure,
+        waiting=[*reading.waiting],
     )
 
 

@@ -69,6 +69,8 @@ class View:
             self.proven_at,
             "; ".join(failures),
             revision=str(self.revision) if self.world else "",
+            waiting=self.unlisted,
+            is_live=True,
         )
 
 
@@ -97,7 +99,8 @@ class ClusterState:
     def close(self) -> None:
         """Stop; returns when the writer has ended, after 5 s at the latest."""
         self._stop.set()
-        self._thread.join(_JOIN_S)
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_S)
 
     def tell(self, event: Event) -> None:
         """Hand over an event; waits while the queue is full, unless all is over."""

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from service.cluster.manifests import load_paths
 from service.errors import AuditorError, SourceError
@@ -47,6 +47,38 @@ class Reading:
     read_at: float = 0.0
     failure: str = ""
     revision: str = ""
+    waiting: tuple[str, ...] = ()
+    """What must still be read before there is a world: of a live cluster, the kinds that are not listed."""
+    is_live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """What a door is told to serve: files and folders."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What a door is told to serve: a live cluster, of a kubeconfig's context; "" is the one at hand."""
+
+    context: str = ""
+
+
+class Source(Protocol):
+    """What a door serves: manifests, or a live cluster."""
+
+    @property
+    def current(self) -> Reading:
+        """The newest reading."""
+        ...
+
+    def start(self) -> None:
+        """Begin to read and watch, in threads of its own."""
+
+    def close(self) -> None:
+        """Stop, and wait for the threads."""
 
 
 class Watch:

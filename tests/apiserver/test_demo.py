@@ -17,7 +17,10 @@ SERVICE_REFUSED = """\
 nodeport-unguarded (node-without-host-endpoint): node port TCP 30011 (IPv4) of Service default/foo is not \
 guarded on node3: no host endpoint governs it
 for example TCP 203.0.113.9:40000 -> 192.168.0.12:30011 via node3
-Create a host endpoint for every node and interface, or turn on automatic host endpoints.
+Create a host endpoint for every node and interface, or turn on automatic host endpoints. \
+If the HostEndpoint comes with the Service, it must be applied first: by kubectl apply of its own, as a Helm hook \
+(pre-install,pre-upgrade), or in an earlier Argo CD sync-wave (-1). Where a deny of all node ports stands already, \
+every order passes.
 """
 LOCKED_OUT = """\
 apiserver-lockout (failsafe-only): GlobalNetworkPolicy drop-other-ingress, ingress rule 0 denies nodes node2, \

@@ -267,8 +267,10 @@ def test_the_probe_tells_which_manifests_are_served(client):
     assert state == {
         "status": "ready",
         "age_s": pytest.approx(0, abs=60),
+        "revision": "",
         "digest": client.get("/v1/exposures").json["digest"],
         "failure": "",
+        "waiting": [],
     }
 
 
@@ -278,8 +280,10 @@ def test_a_service_of_no_manifests_is_ready_and_has_no_cluster(store, clock):
     assert app.test_client().get("/readyz").json == {
         "status": "ready",
         "age_s": None,
+        "revision": None,
         "digest": None,
         "failure": "",
+        "waiting": [],
     }
 
 
