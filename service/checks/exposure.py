@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.checks.finding import rule_json, witness_json
-from service.checks.nodeport.guard import Judge, Served
+from service.checks.nodeport.judge import Judge
 from service.checks.nodeport.openings import all_openings, ranges_text
 from service.checks.nodeport_unguarded import opening_families
 from service.checks.witness import outside_packet
@@ -91,9 +91,8 @@ def exposures(world: World, settings: CheckSettings) -> Iterator[Exposure]:
     """Every opening at every entry, one for nodes that are alike; in order of Service and port."""
     judge = Judge(world, settings)
     for opening in all_openings(world, settings):
-        served = Served.BY_HOST if opening.health else Served.BEHIND_DNAT
         for family in opening_families(judge, opening):
             for one in judge.classes(family):
                 for entry in one.entries:
-                    guarding = judge.guarding(entry, opening.packets(family), served)
+                    guarding = judge.guarding(entry, opening.packets(family), opening.served)
                     yield Exposure(opening, one.nodes, entry, guarding.partition)

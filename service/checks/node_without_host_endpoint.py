@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
 from service.checks.hosts.proof import some
-from service.checks.nodeport.guard import Judge, policeable
+from service.checks.nodeport.guard import policeable
+from service.checks.nodeport.judge import Judge
 from service.checks.verdict import Result, Severity, Verdict
 from service.checks.witness import outside_packet
 from service.net.flow import PROTOCOL_NUMBERS

@@ -64,6 +64,16 @@ class Node:
         """The child of the edge that covers *value*, in O(log edges)."""
         return self.children[bisect_left(self.ends, value)]
 
+    def support(self) -> IntervalSet:
+        """The values that lead on to anything but false."""
+        ranges: list[Range] = []
+        start, reaches = 0, False
+        for end, child in zip(self.ends, self.children, strict=True):
+            if child is not False:
+                ranges.append((ranges.pop()[0] if reaches else start, end))
+            start, reaches = end + 1, child is not False
+        return IntervalSet(tuple(ranges))
+
     def branches(self) -> dict[Diagram, IntervalSet]:
         """The values that lead to each distinct child, by the lowest of them."""
         ranges: dict[Diagram, list[Range]] = {}

@@ -138,15 +138,11 @@ class HeaderSpace:
         """
         root, protocols = self._root, _DOMAINS[Field.PROTOCOL]
         if isinstance(root, Node) and root.variable == Field.PROTOCOL:
-            protocols = IntervalSet.union_all(
-                IntervalSet((one,)) for one, child in root.edges() if child is not False
-            )
+            protocols = root.support()
             rest = {child for child in root.children if child is not False}
             root = rest.pop() if len(rest) == 1 else True
         if isinstance(root, Node) and root.variable == Field.DST_PORT:
-            return protocols, IntervalSet.union_all(
-                IntervalSet((one,)) for one, child in root.edges() if child is not False
-            )
+            return protocols, root.support()
         return protocols, _DOMAINS[Field.DST_PORT]
 
     def forget(self, *fields: Field) -> Self:

@@ -120,7 +120,7 @@ class AddressBook:
         ]
         self._index = LabelIndex(
             [one.labels for one in self._members],
-            open_places=(at for at, one in enumerate(self._members) if one.open_prefixes),
+            opened=(one.open_prefixes for one in self._members),
         )
         nodes = snapshot.all(Node).values()
         self._host_addresses = _ranges(

@@ -15,8 +15,7 @@ from service.policy.relevance import RuleIndex
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from service.net.headerspace import Bounds
-    from service.net.intervals import IntervalSet
+    from service.net.headerspace import Bounds, HeaderSpace
     from service.policy.match import Matcher
     from service.policy.partition import Partition
     from service.policy.relevance import Stretch
@@ -32,12 +31,14 @@ class Chains:
     def __init__(self) -> None:
         self._known: dict[Chain, Chain] = {}
         self._indexes: dict[int, tuple[Chain, RuleIndex]] = {}
+        self._contents: dict[tuple[int, int], tuple[object, object]] = {}
+        self._interned: dict[object, object] = {}
 
     def one(self, chain: Chain) -> Chain:
         """The one object for all chains that are equal to *chain*."""
         if len(self._known) >= _MEMO_LIMIT:
-            self._known.clear()
-            self._indexes.clear()
+            for store in (self._known, self._indexes, self._contents, self._interned):
+                store.clear()
         return self._known.setdefault(chain, chain)
 
     def index(self, chain: Chain) -> RuleIndex:
@@ -49,17 +50,26 @@ class Chains:
             self._indexes[id(chain)] = known
         return known[1]
 
-    def alike(self, chain: Chain, protocol: int, port: int) -> IntervalSet:
-        """The ports, *port* among them, that no rule of *chain* tells apart in packets of *protocol*."""
-        return self.index(chain).alike(protocol, port)
+    def content(self, chain: Chain, packets: HeaderSpace) -> object:
+        """What *packets* can meet in *chain*: one object for all chains in which that is the same."""
+        stretches = self.index(chain).meeting(packets)
+        key = (id(chain), id(stretches))
+        known = self._contents.get(key)
+        if known is None:
+            if len(self._contents) >= _MEMO_LIMIT:
+                self._contents.clear()
+            content = _content(chain, stretches)
+            # As above, the stretches are kept for their identity.
+            known = (stretches, self._interned.setdefault(content, content))
+            self._contents[key] = known
+        return known[1]
 
 
 class Fates:
     """What becomes of packets at chains, by the addresses of one moment."""
 
     def __init__(self) -> None:
-        self._by_chain: dict[tuple[int, Bounds], tuple[Chain, Partition]] = {}
-        self._by_content: dict[tuple[object, ...], Partition] = {}
+        self._known: dict[tuple[int, Bounds], tuple[object, Partition]] = {}
 
     def of(
         self,
@@ -71,21 +81,17 @@ class Fates:
         namespaces: Container[str],
     ) -> Partition:
         """The fate of *live* packets at *chain*."""
-        key = (id(chain), live)
-        known = self._by_chain.get(key)
+        content = chains.content(chain, live.may)
+        known = self._known.get((id(content), live))
         if known is None:
-            if len(self._by_chain) >= _MEMO_LIMIT:
-                self._by_chain.clear()
-                self._by_content.clear()
+            if len(self._known) >= _MEMO_LIMIT:
+                self._known.clear()
             stretches = chains.index(chain).meeting(live.may)
-            content = (_content(chain, stretches), live)
-            partition = self._by_content.get(content)
-            if partition is None:
-                partition = self._by_content[content] = evaluate(
-                    chain, live, matcher=matcher, namespaces=namespaces, stretches=stretches
-                )
-            # As above, the chain is kept for its identity.
-            known = self._by_chain[key] = (chain, partition)
+            partition = evaluate(
+                chain, live, matcher=matcher, namespaces=namespaces, stretches=stretches
+            )
+            # As above, the content is kept for its identity.
+            known = self._known[id(content), live] = (content, partition)
         return known[1]
 
 

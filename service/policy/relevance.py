@@ -52,20 +52,26 @@ def whole_tiers(tiers: Iterable[TierPolicies], direction: Direction) -> tuple[St
 class Scope:
     """What a rule asks of protocol and destination port; None for no bound.
 
-    ``numbers`` are the ports that it names by number, perhaps beside others that it names by name.
+    ``told_apart`` are the sets of ports that it tells from others, None where that takes more than the
+    rule to know: named ports, and the ports of a Service.
     """
 
     protocol: int | None
     ports: IntervalSet | None
-    numbers: IntervalSet | None
+    told_apart: tuple[IntervalSet, ...] | None
 
 
 def scope(rule: PolicyRule) -> Scope:
     """The protocol and ports of *rule*, as far as they stand in it."""
-    listed = rule.rule.destination.ports
-    numbers = port_numbers(listed) if listed else None
-    is_numeric = listed and not any(one.name for one in listed)
-    return Scope(rule.rule.protocol, numbers if is_numeric else None, numbers)
+    side = rule.rule.destination
+    is_named = any(one.name for one in (*side.ports, *side.not_ports))
+    is_open = is_named or not side.ports
+    lists = [port_numbers(one) for one in (side.ports, side.not_ports) if one]
+    return Scope(
+        rule.rule.protocol,
+        None if is_open else lists[0],
+        None if is_named or side.services is not None else tuple(lists),
+    )
 
 
 class RuleIndex:
@@ -104,22 +110,29 @@ class RuleIndex:
             yield Stretch(stretch.tier, stretch.last, lines)
 
     def alike(self, protocol: int, port: int) -> IntervalSet:
-        """The ports, *port* among them, that no rule of the chain tells apart in packets of *protocol*."""
+        """The ports, *port* among them, that no rule of the chain tells apart in packets of *protocol*.
+
+        One object for ports that are alike.
+        """
         known = self._atoms.get(protocol)
         if known is None:
-            known = self._atoms[protocol] = _Atoms(
-                one.numbers
-                for scopes in self._scopes
-                for one in scopes
-                if one.numbers is not None and one.protocol in {None, protocol}
-            )
+            known = self._atoms[protocol] = self._atoms_of(protocol)
         return known.of(port)
+
+    def _atoms_of(self, protocol: int) -> _Atoms:
+        every = [
+            one for scopes in self._scopes for one in scopes if one.protocol in {None, protocol}
+        ]
+        if any(one.told_apart is None for one in every):
+            return _Atoms((), singly=True)
+        return _Atoms(ports for one in every for ports in one.told_apart or ())
 
 
 class _Atoms:
-    """The coarsest partition of all ports of which each given set is a union."""
+    """The coarsest partition of all ports of which each given set is a union; or each port *singly*."""
 
-    def __init__(self, sets: Iterable[IntervalSet]) -> None:
+    def __init__(self, sets: Iterable[IntervalSet], *, singly: bool = False) -> None:
+        self._singles: dict[int, IntervalSet] | None = {} if singly else None
         changes: dict[int, set[int]] = {0: set()}
         for index, ports in enumerate(dict.fromkeys(sets)):
             for lo, hi in ports:
@@ -139,4 +152,6 @@ class _Atoms:
         }
 
     def of(self, port: int) -> IntervalSet:
+        if self._singles is not None:
+            return self._singles.setdefault(port, IntervalSet.single(port))
         return self._atoms[self._covers[bisect_right(self._starts, port) - 1]]

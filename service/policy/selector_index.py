@@ -70,19 +70,20 @@ class LabelIndex:
     """Maps of labels, in order, of which some may have labels besides that nobody knows."""
 
     def __init__(
-        self, labels: Sequence[Mapping[str, str]], open_places: Iterable[int] = ()
+        self, labels: Sequence[Mapping[str, str]], opened: Iterable[tuple[str, ...]] = ()
     ) -> None:
-        """The index of *labels*; those at *open_places* are always looked at."""
+        """The index of *labels*; *opened* are the prefixes of names that each may have besides."""
         self._every = range(len(labels))
-        self._open = tuple(open_places)
         self._by_value: defaultdict[_Value, list[int]] = defaultdict(list)
         self._by_name: defaultdict[str, list[int]] = defaultdict(list)
-        left_out = frozenset(self._open)
+        self._by_prefix: defaultdict[str, list[int]] = defaultdict(list)
         for place, known in enumerate(labels):
-            if place not in left_out:
-                for one in known.items():
-                    self._by_value[one].append(place)
-                    self._by_name[one[0]].append(place)
+            for one in known.items():
+                self._by_value[one].append(place)
+                self._by_name[one[0]].append(place)
+        for place, prefixes in enumerate(opened):
+            for prefix in prefixes:
+                self._by_prefix[prefix].append(place)
 
     def candidates(self, selector: Selector) -> Iterable[int]:
         """The places of all labels that *selector* may select, in order."""
@@ -91,14 +92,17 @@ class LabelIndex:
             places = self._places(label, restriction)
             if places is not None and len(places) < len(narrowest):
                 narrowest = places
-        if narrowest is self._every:
-            return narrowest
-        return sorted({*narrowest, *self._open})
+        return narrowest if narrowest is self._every else sorted(set(narrowest))
 
     def _places(self, label: str, restriction: LabelRestriction) -> Sequence[int] | None:
         values = restriction.must_have_one_of_values
         if values is not None:
-            return [place for one in values for place in self._by_value.get((label, one), ())]
-        if restriction.must_be_present:
-            return self._by_name.get(label, ())
-        return None
+            found = [place for one in values for place in self._by_value.get((label, one), ())]
+        elif restriction.must_be_present:
+            found = [*self._by_name.get(label, ())]
+        else:
+            return None
+        for prefix, places in self._by_prefix.items():
+            if label.startswith(prefix):
+                found += places
+        return found

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
     from service.model.refs import ObjectRef
     from service.model.snapshot import Change, Snapshot
-    from service.net.headerspace import Bounds
-    from service.net.intervals import IntervalSet
+    from service.net.headerspace import Bounds, HeaderSpace
     from service.policy.convert import Policy
     from service.policy.hooks import TierPolicies
     from service.policy.partition import Partition
     from service.policy.policy_set import Labels
     from service.policy.profile import ClusterProfile
+    from service.policy.relevance import RuleIndex
     from service.policy.workloads import WorkloadEndpoint
 
 
@@ -352,6 +352,10 @@ class World:
             chain, live, self._chains, matcher=self.matcher, namespaces=namespaces
         )
 
-    def ports_alike(self, chain: Chain, protocol: int, port: int) -> IntervalSet:
-        """The ports, *port* among them, that no rule of *chain* tells apart in packets of *protocol*."""
-        return self._chains.alike(chain, protocol, port)
+    def index(self, chain: Chain) -> RuleIndex:
+        """The rules of a chain that `chain` gave, by what they ask of protocol and port."""
+        return self._chains.index(chain)
+
+    def content(self, chain: Chain, packets: HeaderSpace) -> object:
+        """What *packets* can meet in *chain*; the same object in overlays where that is the same."""
+        return self._chains.content(chain, packets)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.checks.nodeport.guard import Judge
+from service.checks.nodeport.intent import intents
+from service.checks.nodeport.judge import Judge
 from service.checks.nodeport.openings import all_openings
 from service.checks.settings import CheckSettings
 from service.net.headerspace import Bounds, HeaderSpace
@@ -14,7 +15,7 @@ from tests.property import engine_worlds as worlds
 from tests.property.engine_reference import FAMILIES, engine_world
 
 SETTINGS = CheckSettings()
-PORTS = (30080, 32767)
+PORTS = (80, 443, 30080, 30081, 32767)
 SERVICES = [
     raw(
         "Service",
@@ -70,11 +71,15 @@ def test_what_concerns_one_port_is_what_asking_about_it_alone_gives(objects):
     world = engine_world([*objects, *SERVICES])
     judge = Judge(world, SETTINGS)
     for family in FAMILIES:
-        packets = [one.packets(family) for one in all_openings(world, SETTINGS)]
-        every = Bounds.union_all(family, packets)
-        for one in judge.classes(family):
-            for entry in one.entries:
-                whole = judge.guarding(entry, every)
-                for single in packets:
-                    alone, cut = judge.guarding(entry, single), whole.within(single)
-                    assert (alone.harm, alone.let_through) == (cut.harm, cut.let_through)
+        opened = list(all_openings(world, SETTINGS))
+        every = Bounds.union_all(family, (one.packets(family) for one in opened))
+        for entry in (entry for one in judge.classes(family) for entry in one.entries):
+            whole = judge.guarding(entry, every)
+            for opening in opened:
+                packets = opening.packets(family)
+                alone, cut = judge.guarding(entry, packets), whole.within(packets)
+                assert (alone.harm, alone.let_through) == (cut.harm, cut.let_through)
+                answer = judge.answer(entry, opening)
+                assert alone == answer.guarding.within(packets)
+                remarks = list(intents(judge, alone, opening))
+                assert answer.quiet == (not alone.harm.may and not remarks)

@@ -1,34 +1,27 @@
-"""Which packets to a node port nobody decides: asked once per class of nodes."""
+"""Which packets to a node port nobody decides, at one entry of a node."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING
 
 from service.model.rule import port_numbers
-from service.model.selector import parse
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.net.prefixes import addresses_in
-from service.policy.cause import Decision, Direction, Hook, Reason
-from service.policy.entries import Entry, entries, families
-from service.policy.facts import Facts
+from service.policy.cause import Decision, Reason
 from service.policy.partition import Part, Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable
 
-    from service.checks.settings import CheckSettings
-    from service.net.prefixes import Family
+    from service.net.prefixes import Prefix
     from service.policy.cause import Cause
     from service.policy.convert import PolicyRule
-    from service.policy.hooks import Chain
+    from service.policy.entries import Entry
     from service.policy.world import World
 
-T = TypeVar("T")
-
-_HOOKS = (Hook.UNTRACKED, Hook.PRE_DNAT)
 _ALL_PORTS = IntervalSet.of((1, 65535))
 
 
@@ -39,20 +32,6 @@ class Served(Enum):
     """A Service's backends: untracked and preDNAT policy only."""
     BY_HOST = "by the host"
     """A process of the host, such as kube-proxy's health check: normal policy as well."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeClass:
-    """Nodes on which a question about node ports has one answer, and the entries of the first of them.
-
-    ``likeness`` is what they agree in: where it is equal in two worlds of the same addresses, so is the
-    answer.
-    """
-
-    family: Family
-    nodes: tuple[str, ...]
-    entries: tuple[Entry, ...]
-    likeness: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,124 +59,30 @@ class Guarding:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """The guards of one world's nodes, by the owner's settings."""
-
-    world: World
-    settings: CheckSettings
-
-    def nodes(self) -> tuple[str, ...]:
-        """The nodes that the setting ``nodes.exposed`` names; one without Node object always counts."""
-        if not self.settings.nodes_exposed:
-            return self.world.node_names
-        selector = parse(self.settings.nodes_exposed)
-        return tuple(
-            name
-            for name in self.world.node_names
-            if name not in self.world.nodes or selector.matches(self.world.nodes[name].meta.labels)
-        )
-
-    def classes(self, family: Family) -> tuple[NodeClass, ...]:
-        """The exposed nodes that have *family*, in classes, each in order of name.
-
-        Once per policies and setting: O(kinds of nodes), and O(nodes) where a chain tests addresses.
-        """
-        return self._kept(Facts.POLICY, ("node classes", family), lambda: self._classes(family))
-
-    def _classes(self, family: Family) -> tuple[NodeClass, ...]:
-        members: dict[object, list[str]] = {}
-        for nodes, likeness in self.likenesses(family).items():
-            members.setdefault(likeness, []).extend(nodes)
-        return tuple(
-            NodeClass(family, tuple(sorted(nodes)), self.ways_in(nodes[0], family), likeness)
-            for likeness, nodes in members.items()
-        )
-
-    def likenesses(self, family: Family) -> Mapping[tuple[str, ...], object]:
-        """The likeness of each group of exposed nodes, as small as what tells the groups apart."""
-        return self._kept(Facts.POLICY, ("likenesses", family), lambda: self._likenesses(family))
-
-    def _likenesses(self, family: Family) -> dict[tuple[str, ...], object]:
-        found: dict[tuple[str, ...], object] = {}
-        for nodes in self._kinds(family):
-            if self._asks_for_addresses(nodes[0], family):
-                found |= {(node,): self._likeness(node, family) for node in nodes}
-            else:
-                found[nodes] = self._likeness(nodes[0], family)
-        return found
-
-    def _kinds(self, family: Family) -> tuple[tuple[str, ...], ...]:
-        """The exposed nodes that have *family*, grouped by all that policy can tell apart but addresses."""
-        key = ("kinds of nodes", family, self.world.labels_that_matter)
-        return self._kept(Facts.LIKENESS, key, lambda: self._group(family))
-
-    def _group(self, family: Family) -> tuple[tuple[str, ...], ...]:
-        groups: dict[object, list[str]] = {}
-        for node in self.nodes():
-            known = families(self.world, node)
-            if not known or family in known:
-                ways = (_gate_likeness(self.world, one) for one in self.ways_in(node, family))
-                groups.setdefault((policeable(self.world, node), *ways), []).append(node)
-        return tuple(map(tuple, groups.values()))
-
-    def _kept(self, kind: Facts, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """A fact of the world by the settings that choose entries, worked out once."""
-        store = self.world.facts(kind)
-        whole = (*key, self.settings.nodes_exposed, self.settings.node_port_addresses)
-        if whole not in store:
-            store[whole] = make()
-        return cast("T", store[whole])
-
-    def ways_in(self, node: str, family: Family) -> tuple[Entry, ...]:
-        """The entries of a node at which node ports answer."""
-        found = entries(self.world, node, family)
-        if not self.settings.node_port_addresses:
-            return found
-        answering = addresses_in(self.settings.node_port_addresses, family)
-        opened = (replace(entry, addresses=entry.addresses & answering) for entry in found)
-        return tuple(entry for entry in opened if entry.addresses)
-
-    def _likeness(self, node: str, family: Family) -> object:
-        ways = self.ways_in(node, family)
-        return (policeable(self.world, node), *(self._entry_likeness(entry) for entry in ways))
-
-    def _entry_likeness(self, entry: Entry) -> object:
-        """What entries must agree in to be judged alike: chains, and addresses where rules ask for them."""
-        chains = tuple(_chain(self.world, entry, hook) for hook in _HOOKS)
-        is_open = entry.gate.named is None and entry.gate.wildcard is None
-        addresses = entry.addresses if any(map(_tests_destination, chains)) else None
-        return chains, entry.assumed, is_open, addresses
-
-    def _asks_for_addresses(self, node: str, family: Family) -> bool:
-        return any(
-            _tests_destination(_chain(self.world, entry, hook))
-            for entry in self.ways_in(node, family)
-            for hook in _HOOKS
-        )
-
-    def guarding(self, entry: Entry, live: Bounds, served: Served = Served.BEHIND_DNAT) -> Guarding:
-        """What the guards of *entry* make of *live* packets, of those that are sent to its addresses."""
-        judge = entry.gate.to_host if served is Served.BY_HOST else entry.gate.guard
-        here = Bounds.exact(HeaderSpace.box(entry.family, {Field.DST: entry.addresses}))
-        partition = _within(judge(self.world, live), here)
-        family = entry.family
-        allow_all = tuple(
-            part for part in partition.of(Decision.ALLOW) if not is_decision(self.world, part.cause)
-        )
-        decided = (part for part in partition.of(Decision.ALLOW) if part not in allow_all)
-        undecided = _as_undecided(partition, allow_all).bounds(Decision.UNDECIDED)
-        spared = Bounds.union_all(family, (part.space for part in partition.spared))
-        ranges = addresses_in(self.settings.trusted, family)
-        trusted = Bounds.exact(HeaderSpace.box(family, {Field.SRC: ranges}))
-        return Guarding(
-            entry,
-            partition,
-            harm=undecided - spared - trusted,
-            let_through=Bounds.union_all(family, (part.space for part in decided))
-            | (undecided & spared),
-            allow_all=allow_all,
-        )
+def guarding(
+    world: World, entry: Entry, live: Bounds, *, served: Served, trusted: tuple[Prefix, ...]
+) -> Guarding:
+    """What the guards of *entry* make of *live* packets, of those that are sent to its addresses."""
+    judge = entry.gate.to_host if served is Served.BY_HOST else entry.gate.guard
+    here = Bounds.exact(HeaderSpace.box(entry.family, {Field.DST: entry.addresses}))
+    partition = _within(judge(world, live), here)
+    family = entry.family
+    allow_all = tuple(
+        part for part in partition.of(Decision.ALLOW) if not is_decision(world, part.cause)
+    )
+    decided = (part for part in partition.of(Decision.ALLOW) if part not in allow_all)
+    undecided = _as_undecided(partition, allow_all).bounds(Decision.UNDECIDED)
+    spared = Bounds.union_all(family, (part.space for part in partition.spared))
+    ranges = addresses_in(trusted, family)
+    harmless = Bounds.exact(HeaderSpace.box(family, {Field.SRC: ranges}))
+    return Guarding(
+        entry,
+        partition,
+        harm=undecided - spared - harmless,
+        let_through=Bounds.union_all(family, (part.space for part in decided))
+        | (undecided & spared),
+        allow_all=allow_all,
+    )
 
 
 def _as_undecided(partition: Partition, parts: tuple[Part, ...]) -> Partition:
@@ -213,26 +98,6 @@ def policeable(world: World, node: str) -> bool:
     """Whether Calico can police the node at all: Windows knows no host endpoints."""
     known = world.nodes.get(node)
     return known is None or known.os != "windows"
-
-
-def _chain(world: World, entry: Entry, hook: Hook) -> Chain | None:
-    endpoint = entry.gate.endpoint(world, hook)
-    return None if endpoint is None else world.chain(endpoint, hook, Direction.INGRESS)
-
-
-def _gate_likeness(world: World, entry: Entry) -> object:
-    ends = (entry.gate.named, entry.gate.wildcard)
-    return entry.assumed, tuple(world.likeness(hep) if hep else None for hep in ends)
-
-
-def _tests_destination(chain: Chain | None) -> bool:
-    """Whether any rule of the chain asks where the packet goes, so that alike nodes may differ."""
-    return chain is not None and any(
-        rule.tests_destination
-        for tier in chain.tiers
-        for policy in tier.policies
-        for rule in policy.rules(chain.direction)
-    )
 
 
 def _within(partition: Partition, packets: Bounds) -> Partition:

@@ -15,7 +15,8 @@ from service.policy.cause import Decision, Direction, Hook
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.checks.nodeport.guard import Guarding, Judge
+    from service.checks.nodeport.guard import Guarding
+    from service.checks.nodeport.judge import Judge
     from service.checks.nodeport.openings import Opening
     from service.policy.cause import Cause
     from service.policy.convert import Policy, PolicyRule
@@ -167,13 +168,14 @@ def _is_specific(rule: PolicyRule, opening: Opening) -> bool:
 
 
 def _rules(judge: Judge, guarding: Guarding) -> Iterator[tuple[Policy, PolicyRule]]:
+    """The rules of the guards that some of the packets can meet, in order."""
+    world = judge.world
     for hook in (Hook.UNTRACKED, Hook.PRE_DNAT):
-        endpoint = guarding.entry.gate.endpoint(judge.world, hook)
+        endpoint = guarding.entry.gate.endpoint(world, hook)
         if endpoint is not None:
-            for tier in judge.world.resolve(endpoint, hook, Direction.INGRESS):
-                for policy in tier.policies:
-                    for rule in policy.rules(Direction.INGRESS):
-                        yield policy, rule
+            chain = world.chain(endpoint, hook, Direction.INGRESS)
+            for stretch in world.index(chain).meeting(guarding.partition.live.may):
+                yield from stretch.lines
 
 
 def _decided(guarding: Guarding) -> Iterator[Part]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from service.checks.nodeport.guard import Served
 from service.model.kinds.k8s_service import Service
 from service.net.flow import PROTOCOL_NUMBERS, protocol_name
 from service.net.headerspace import Bounds, Field, HeaderSpace
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from service.checks.settings import CheckSettings
     from service.net.prefixes import Family
     from service.policy.world import World
+
+_EXTERNAL_TYPES = frozenset({"NodePort", "LoadBalancer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ class Opening:
         return self.service.ip_families
 
     @property
+    def served(self) -> Served:
+        """Who answers at the port."""
+        return Served.BY_HOST if self.health else Served.BEHIND_DNAT
+
+    @property
     def label(self) -> str:
         """As in "TCP 30080" or "TCP 30000-32767"."""
         return f"{protocol_name(self.protocol)} {ranges_text(self.ports)}"
@@ -60,7 +68,7 @@ def openings(service: Service, settings: CheckSettings) -> Iterator[Opening]:
     A load balancer without node ports (``allocateLoadBalancerNodePorts: false``) opens those only that
     it names. Source: Kubernetes, pkg/registry/core/service/storage/alloc.go.
     """
-    if service.type not in {"NodePort", "LoadBalancer"}:
+    if service.type not in _EXTERNAL_TYPES:
         return
     whole_range = IntervalSet.of(settings.node_port_range)
     allocates = service.type == "NodePort" or service.allocate_load_balancer_node_ports
@@ -78,6 +86,7 @@ def openings(service: Service, settings: CheckSettings) -> Iterator[Opening]:
 
 def all_openings(world: World, settings: CheckSettings) -> Iterator[Opening]:
     """The openings of every Service, in order of their names."""
-    services = world.snapshot.all(Service)
-    for ref in sorted(services):
-        yield from openings(services[ref], settings)
+    services = world.snapshot.all(Service).items()
+    opened = {ref: one for ref, one in services if one.type in _EXTERNAL_TYPES}
+    for ref in sorted(opened):
+        yield from openings(opened[ref], settings)

@@ -25,8 +25,10 @@ from service.net.prefixes import cidrs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from service.checks.nodeport.guard import Guarding, Judge
+    from service.checks.nodeport.comparison import Worst
+    from service.checks.nodeport.guard import Guarding
     from service.checks.nodeport.intent import Intent
+    from service.checks.nodeport.judge import Everywhere, Judge
     from service.checks.nodeport.openings import Opening
     from service.checks.verdict import Json
     from service.net.prefixes import Family
@@ -70,22 +72,32 @@ class Question:
         return self.opening.packets(self.family)
 
 
-def verdicts(judge: Judge, question: Question, found: Iterable[Exposed]) -> Iterator[Verdict]:
-    """A verdict for each reason why an opening is not guarded, then what rules let through; else a pass."""
-    ways = tuple(found)
+def answered(judge: Judge, question: Question) -> Iterator[Verdict]:
+    """All there is to say of an opening as things stand, a pass where that is nothing."""
+    found = judge.answers(question.opening, question.family)
+    if judge.world.nodes and all(answer.quiet for _, answer in found):
+        yield _Told(judge, question, ()).guarded(judge.everywhere(question.family))
+        return
+    packets = question.packets
+    was_open = question.was_open or Bounds.exact(HeaderSpace.nothing(question.family))
+    cut = ((nodes, answer.guarding.within(packets)) for nodes, answer in found)
+    ways = tuple(Exposed(nodes, one, fresh=one.harm - was_open) for nodes, one in cut)
+    yield from verdicts(judge, question, ways)
+    if not any(one.guarding.harm.may for one in ways) and judge.world.node_names:
+        yield _Told(judge, question, ways).guarded(judge.everywhere(question.family))
+
+
+def verdicts(judge: Judge, question: Question, ways: tuple[Exposed, ...]) -> Iterator[Verdict]:
+    """A verdict for each reason why an opening is not guarded, then what rules let through."""
     told = _Told(judge, question, ways)
     yield from told.unguarded()
     yield from told.intended()
-    if not any(one.guarding.harm.may for one in ways) and judge.world.node_names:
-        yield told.guarded()
 
 
-def others(judge: Judge, questions: tuple[Question, ...], ways: Iterable[Exposed]) -> Verdict:
+def others(judge: Judge, questions: tuple[Question, ...], worst: Worst) -> Verdict:
     """One verdict for *questions* that one change answers ill, all of which it names."""
     family = questions[0].family
-    worst = next(one for one in ways if any(one.fresh.may & q.packets.may for q in questions))
-    asked = Bounds.union_all(family, (one.packets for one in questions))
-    harm = worst.fresh & asked
+    harm = worst.fresh
     names = [f"{one.opening.service.meta.ref} {one.opening.label}" for one in questions]
     sure = bool(harm.must) or judge.settings.unknown is Unknown.DENY
     return Verdict(
@@ -98,8 +110,8 @@ def others(judge: Judge, questions: tuple[Question, ...], ways: Iterable[Exposed
         f"by the same change: {_some(names)}",
         advice="Keep the guard, or replace it in the same change.",
         key=("others", f"IPv{family}"),
-        witness=outside_packet(harm.must or harm.may, worst.guarding.entry),
-        unknown=() if harm.must else worst.guarding.partition.unknown(),
+        witness=outside_packet(harm.must or harm.may, worst.entry),
+        unknown=() if harm.must else worst.unknown,
         details={"nodes": list(worst.nodes), "ports": [*names]},
         space=harm,
     )
@@ -246,24 +258,22 @@ class _Told:
                 key=because,
             )
 
-    def guarded(self) -> Verdict:
+    def guarded(self, everywhere: Everywhere) -> Verdict:
         """The pass, with what it rests on."""
-        assumed = _names(one for one in self.ways if one.guarding.entry.assumed)
         note = ""
-        if assumed:
+        if everywhere.assumed:
             note = (
-                f", if the address of {_nodes_text(assumed)} is on an interface that one of its "
-                "host endpoints names"
+                f", if the address of {_nodes_text(everywhere.assumed)} is on an interface that one "
+                "of its host endpoints names"
             )
-        nodes = _names(self.ways)
         if not self.judge.nodes():
             note = ": no node is exposed"
         return self._verdict(
-            "interface-assumed" if assumed else "guarded",
+            "interface-assumed" if everywhere.assumed else "guarded",
             Result.PASS,
             severity=Severity.INFO,
-            message=f"{self._subject()} is guarded on {_nodes_text(nodes)}{note}",
-            details={"nodes": list(nodes)},
+            message=f"{self._subject()} is guarded on {_nodes_text(everywhere.nodes)}{note}",
+            details={"nodes": everywhere.listed},
         )
 
     def _subject(self) -> str:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from service.model.selector import parse
 from service.policy.selector_index import LabelIndex, SelectorIndex
+from service.policy.workloads import selects
 
 NAMES = ("a", "b", "c")
 LABELS = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(("1", "2")))
@@ -34,12 +35,19 @@ def test_the_selectors_that_select_are_found_in_their_order(texts, labels):
     assert expected == list(index.matching(labels))
 
 
-@given(st.lists(LABELS, max_size=8), st.sets(st.integers(0, 7)), TEXTS)
-def test_no_labels_that_a_selector_selects_are_missed(labels, opened, text):
+PREFIXES = st.sets(st.sampled_from(("a", "c"))).map(sorted).map(tuple)
+
+
+@given(st.lists(st.tuples(LABELS, PREFIXES), max_size=8), TEXTS)
+def test_no_labels_that_a_selector_may_select_are_missed(members, text):
     selector = parse(text)
-    opened = {place for place in opened if place < len(labels)}
-    found = list(LabelIndex(labels, sorted(opened)).candidates(selector))
-    expected = {place for place, one in enumerate(labels) if selector.matches(one)} | opened
+    labels = [{k: v for k, v in own.items() if not k.startswith(pre)} for own, pre in members]
+    found = list(LabelIndex(labels, [prefixes for _, prefixes in members]).candidates(selector))
+    expected = {
+        place
+        for place, (known, (_, prefixes)) in enumerate(zip(labels, members, strict=True))
+        if selects(selector, known, prefixes) is not False
+    }
     assert (True, sorted(set(found))) == (expected <= set(found), found)
 
 

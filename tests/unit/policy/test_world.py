@@ -120,7 +120,7 @@ def test_what_is_remembered_is_bounded(monkeypatch):
     one = world(HEP, make_gnp())
     for hook in Hook:
         one.evaluate(HEP, EVERYTHING, hook=hook, direction=Direction.INGRESS)
-    assert 1 == len(one._fates._by_chain)
+    assert 1 == len(one._fates._known)
 
 
 def test_without_failsafes_only_the_failsafes_differ():
@@ -168,8 +168,8 @@ def test_a_chain_that_a_policy_does_not_touch_is_the_same_object():
 @pytest.mark.parametrize(
     ("after", "shared"),
     [
-        (make_gnp("new"), {Facts.PLACES, Facts.LIKENESS, Facts.OPENINGS}),
-        (make_service(), {Facts.PLACES, Facts.LIKENESS, Facts.POLICY}),
+        (make_gnp("new"), {Facts.PLACES, Facts.LIKENESS, Facts.OPENINGS, Facts.FATES}),
+        (make_service(), {Facts.PLACES, Facts.LIKENESS, Facts.POLICY, Facts.FATES}),
         (make_felix_configuration(), {Facts.PLACES, Facts.OPENINGS}),
         (make_namespace("new"), {Facts.PLACES, Facts.OPENINGS}),
         (make_hep("new"), set()),

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.checks.nodeport.guard import Judge, Served, bounds_port, bounds_source, policeable
+from service.checks.nodeport.guard import Served, bounds_port, bounds_source, policeable
+from service.checks.nodeport.judge import Judge
 from service.checks.settings import CheckSettings
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
