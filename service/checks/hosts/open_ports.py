@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from service.checks.hosts.ways import doorways, fate, host_values, nodes_at, outsiders
-from service.checks.nodeport.guard import Judge
+from service.checks.nodeport.judge import Judge
 from service.checks.verdict import Witness
 from service.net.flow import Flow
 from service.net.headerspace import Bounds, Field, HeaderSpace
