@@ -8,14 +8,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from service.net.headerspace import HeaderSpace
-from service.policy.cause import Cause, Decision
+from service.policy.cause import Cause, Decision, Reason
 from service.policy.stages import Disposition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from service.net.headerspace import Field
-    from service.policy.partition import Partition
+    from service.policy.partition import Part, Partition
 
 L = TypeVar("L")
 
@@ -84,9 +84,17 @@ class Ledger:
 
     def judged(self, partition: Partition, doubts: Callable[[], Doubts]) -> Ledger:
         """The ledger after a hook; *doubts* says why a packet may have one fate there or another."""
-        lost, kept, passed = (
-            tuple(self._shares(partition, decision))
-            for decision in (Decision.DENY, Decision.ALLOW, Decision.UNDECIDED)
+        shares = [
+            (part, Share(part.cause, self.sent(part.space.may)))
+            for part in partition.parts
+            if part.space.may
+        ]
+        lost = tuple(share for part, share in shares if part.decision is Decision.DENY)
+        kept = tuple(share for part, share in shares if _accepts(part))
+        passed = tuple(
+            share
+            for part, share in shares
+            if part.decision is not Decision.DENY and not _accepts(part)
         )
         is_certain = not self.changes and all(part.space.is_exact for part in partition.parts)
         told = self
@@ -101,11 +109,6 @@ class Ledger:
             kept=(*self.kept, kept) if kept else self.kept,
             passed=passed or self.passed,
         )
-
-    def _shares(self, partition: Partition, decision: Decision) -> Iterator[Share[Cause]]:
-        for part in partition.of(decision):
-            if part.space.may:
-                yield Share(part.cause, self.sent(part.space.may))
 
     def refused(self, packets: HeaderSpace, cause: Cause) -> Ledger:
         """The ledger after all of *packets* were dropped."""
@@ -162,6 +165,11 @@ class Ledger:
             yield from cells(taken, shares)
             rest = rest - taken
         yield from cells(rest, self.passed)
+
+
+def _accepts(part: Part) -> bool:
+    """Whether something accepts: more than that nothing denies."""
+    return part.decision is Decision.ALLOW and part.cause.reason is not Reason.DEFAULT_ACTION
 
 
 BLANK = Ledger()

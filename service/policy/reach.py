@@ -17,7 +17,7 @@ from service.policy.destinations import Destinations
 from service.policy.entries import LOOPBACK
 from service.policy.flow_query import Via, parse_flow
 from service.policy.ledger import Outcome
-from service.policy.paths import Paths
+from service.policy.paths import Entry, Paths
 from service.policy.reached import Origin, Reach, ReachPart
 from service.policy.senders import Sender, SenderKind, Senders
 from service.policy.stages import Connection, Disposition
@@ -70,7 +70,7 @@ class _Reach:
         self._world = world
         self._question = question
         self._family = family
-        paths = self._paths(0)
+        paths = Paths(world, family, 0)
         self._topology = paths.topology
         self._targets = targets(world, paths.topology, paths.translator, family=family)
         self._senders = Senders(world, paths.topology, family)
@@ -95,9 +95,6 @@ class _Reach:
             for origin, spaces in asked_of.items()
         }
         return [self._part(group, everything[group[0][1].origin]) for group in alike.values()]
-
-    def _paths(self, protocol: int) -> Paths:
-        return Paths(self._world, self._family, protocol)
 
     def _starts(self, sender: Sender, cut: Iterable[Target]) -> Iterator[_Start]:
         """How the packets of *sender* start, for each target."""
@@ -168,7 +165,8 @@ class _Reach:
 
     def _walked(self, start: _Start, packets: HeaderSpace) -> Walk:
         sender, socket = start.sender, start.target.socket
-        paths = self._paths(start.target.protocol)
+        entry = Entry(socket.address, start.via.node) if start.via else None
+        paths = Paths(self._world, self._family, start.target.protocol, entry=entry)
         established = self._question.established
         walk = replace(
             Walk.start(self._world, packets, Extent.MANY),
