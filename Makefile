@@ -40,8 +40,7 @@ test-apiserver: $(STAMP) kube ## run the suite against a real API server
 
 # What cannot be had is named by the suite that misses it, and fails that.
 .PHONY: kube
-kube: $(STAMP) ## build kube-apiserver, kubectl and helm into KUBE_CACHE, once; etcd is Debian's
-	@[ -n "$$KUBEBUILDER_ASSETS" ] || tests/system-packages etcd-server || true
+kube: $(STAMP) ## build kube-apiserver, etcd, kubectl and helm into KUBE_CACHE, once
 	@[ -n "$$KUBEBUILDER_ASSETS" ] || PYTHON=$(abspath $(BIN))/python tests/kube/build || true
 
 .PHONY: conformance

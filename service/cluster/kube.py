@@ -58,6 +58,10 @@ class RequestError(SourceError):
         return self.status == HTTPStatus.GONE
 
 
+class SilenceError(RequestError):
+    """A body of which nothing arrived for as long as was waited."""
+
+
 def runs_in_pod() -> bool:
     """Whether this process runs in a pod of the cluster that it is to watch."""
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
@@ -210,7 +214,7 @@ class Stream:
     def __iter__(self) -> Iterator[bytes]:
         """Its lines, without their ends; an unfinished last one is left out.
 
-        Raises: RequestError if one is longer than any object can be.
+        Raises: SilenceError; RequestError if one is longer than any object can be.
         """
         rest = b""
         while piece := self._next():
@@ -220,11 +224,16 @@ class Stream:
                 raise RequestError("the server sends a line without an end")
 
     def _next(self) -> bytes:
+        """What arrives next, b"" at the end. Raises: SilenceError, or what the package raises."""
+        from urllib3.exceptions import ReadTimeoutError  # noqa: PLC0415  # comes with kubernetes
+
         try:
             return self._answer.read1(_PIECE_BYTES)
-        except Exception:
+        except Exception as error:
             if self._is_ended:
                 return b""
+            if isinstance(error, ReadTimeoutError):
+                raise SilenceError("the API server says nothing any more") from error
             raise
 
     def end(self) -> None:

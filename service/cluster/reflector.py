@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import orjson
 
 from service.cluster.events import Changed, Deleted, Failed, Progressed, Replaced, Resumed
-from service.cluster.kube import RequestError
+from service.cluster.kube import RequestError, SilenceError
 from service.cluster.listing import pages
 from service.cluster.objects import key_of, read_item, version_of
 from service.telemetry import WatchEnd, count_watch, logger
@@ -186,8 +186,13 @@ class Reflector:
     def _watch(self) -> None:
         began = time.monotonic()
         before = self._version
-        for kind, raw in self._events({"resourceVersion": before}, SILENCE_S):
-            self._pass_on(kind, raw)
+        try:
+            for kind, raw in self._events({"resourceVersion": before}, SILENCE_S):
+                self._pass_on(kind, raw)
+                self._failures = 0
+        except SilenceError:
+            # Of a kind that nobody writes, a server may have no bookmark to send for ten minutes, as
+            # etcd tells it no more often where nobody asks: whether it lives, the next watch shows.
             self._failures = 0
         if self._ends:
             return

@@ -30,7 +30,7 @@ def find() -> Binaries:
     """Raises: MissingError."""
     return Binaries(
         program("kube-apiserver", "run `make kube`, which needs Go 1.26"),
-        program("etcd", "install Debian's etcd-server, or run `make kube` as root"),
+        program("etcd", "run `make kube`, which needs Go 1.26"),
         program("kubectl", "run `make kube`, which needs Go 1.26"),
     )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -20,6 +22,7 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 _JSON = "application/json"
 _TIMEOUT_S = 60.0
+_BUSY_S = 20.0
 _DELETE_NOW = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
 
 
@@ -68,7 +71,18 @@ class Client:
     def request(
         self, method: str, path: str, body: object = None, content_type: str = _JSON
     ) -> Answer:
-        """The answer, whatever it is. Raises OSError or HTTPException where there is none."""
+        """The answer, whatever it is. Raises OSError or HTTPException where there is none.
+
+        A server that asks to be asked again in a moment, because it has begun to serve a kind, is.
+        """
+        end = time.monotonic() + _BUSY_S
+        answer = self._ask(method, path, body, content_type=content_type)
+        while answer.status == HTTPStatus.TOO_MANY_REQUESTS and time.monotonic() < end:
+            time.sleep(0.2)
+            answer = self._ask(method, path, body, content_type=content_type)
+        return answer
+
+    def _ask(self, method: str, path: str, body: object, *, content_type: str) -> Answer:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
         sent = None if body is None else json.dumps(body).encode()
         if self._connection is None:
