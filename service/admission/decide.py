@@ -21,7 +21,7 @@ from service.model.refs import CALICO_V1, CALICO_V3
 from service.model.snapshot import Change, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from service.admission.override import Plea
     from service.admission.review import ReviewRequest
@@ -192,7 +192,7 @@ def _decision(
         allowed=not refused,
         code=_FORBIDDEN if refused else _ALLOWED,
         message=_message(refused, transition.change),
-        warnings=(*_problems(transition.change), *(_line(one) for one in told)),
+        warnings=tuple(_line(one) for one in told),
         audit_annotations=_annotations(verdicts),
         verdicts=verdicts,
         revision=transition.before.snapshot.revision,
@@ -216,15 +216,6 @@ def _message(refused: list[Verdict], change: Change) -> str:
 
 def _line(verdict: Verdict) -> str:
     return f"{verdict.check} ({verdict.reason}): {verdict.message}"
-
-
-def _problems(change: Change) -> Iterable[str]:
-    """What Calico would ignore or refuse of the object itself."""
-    if change.after is None:
-        return
-    for problem in change.after.problems:
-        hint = f" ({problem.hint})" if problem.hint else ""
-        yield f"object-ignored: {change.ref} {problem.location.pointer}: {problem.message}{hint}"
 
 
 def _annotations(verdicts: tuple[Verdict, ...]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from service.checks.contract import Check
+from service.checks.contract import GUARDING_KINDS, POLICY_KINDS, Check
 from service.checks.verdict import Result, Severity, Verdict
 from service.model.kinds.felix_configuration import FelixConfiguration
 from service.model.kinds.host_endpoint import HostEndpoint
@@ -155,8 +155,9 @@ def _matters(world: World, problem: Problem) -> bool:
 
 
 def _told(problem: Problem) -> str:
-    line = problem.location.line
-    return f"line {line}: {problem.message}" if line else problem.message
+    place = problem.location
+    where = f"line {place.line}" if place.line else place.pointer
+    return f"{where}: {problem.message}" if where else problem.message
 
 
 def _detail(problem: Problem) -> dict[str, Json]:
@@ -176,7 +177,7 @@ CHECK = Check(
     title="Objects that are refused or ignored",
     severity=Severity.CRITICAL,
     subjects=frozenset(),
-    kinds=frozenset({"Service", "GlobalNetworkPolicy"}),
+    kinds=GUARDING_KINDS | POLICY_KINDS,
     reasons=_MEANINGS,
     audit=audit,
     review=review,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T_co = TypeVar("T_co", covariant=True)
 
 _UNFILTERED_KINDS = frozenset(
-    {"Tier", "FelixConfiguration", "KubeControllersConfiguration", "IPPool"}
+    {"BGPConfiguration", "Tier", "FelixConfiguration", "KubeControllersConfiguration", "IPPool"}
 )
 
 

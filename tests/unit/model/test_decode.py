@@ -83,7 +83,7 @@ def test_a_kind_that_looks_like_calicos_and_is_none_is_no_silent_skip(api_versio
     assert "projectcalico.org/v3" in problem.hint
 
 
-@pytest.mark.parametrize("kind", ["BGPPeer", "CalicoNodeStatus", "BGPConfiguration"])
+@pytest.mark.parametrize("kind", ["BGPPeer", "CalicoNodeStatus", "IPAMConfig"])
 def test_other_kinds_of_calico_are_skipped_in_silence(kind):
     assert None is decode_object(raw(kind), HERE).decoded
 
