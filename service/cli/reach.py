@@ -32,11 +32,13 @@ def reach(paths: tuple[str, ...], question: str, *, form: str) -> ExitCode:
     import orjson
 
     from service.admission import strict_json
+    from service.checks.settings import cluster_profile
     from service.cluster.manifests import load_paths
     from service.errors import InputError, SourceLocation
     from service.policy.question import parse_question
     from service.policy.reach import reach as reached
     from service.policy.world import World
+    from service.settings import load
 
     try:
         asked = parse_question(strict_json.decode(question.encode()))
@@ -45,7 +47,7 @@ def reach(paths: tuple[str, ...], question: str, *, form: str) -> ExitCode:
         click.echo(f"nodeward: {type(error)(error.detail, location=place)}", err=True)
         return ExitCode.UNREADABLE
     loaded = load_paths(paths)
-    answer = reached(World.of(loaded.snapshot), asked)
+    answer = reached(World.of(loaded.snapshot, cluster_profile(load())), asked)
     click.echo(orjson.dumps(answer.to_json()) if form == "json" else answer.to_text())
     for one in loaded.errors:
         click.echo(f"nodeward: {one}", err=True)

@@ -10,12 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from service.net.flow import Flow, protocol_name
 from service.net.headerspace import Field, HeaderSpace
-from service.net.prefixes import format_ip
 from service.policy.destinations import Destinations
 from service.policy.entries import LOOPBACK
-from service.policy.flow_query import Via, parse_flow
+from service.policy.flow_query import Via
 from service.policy.ledger import Outcome
 from service.policy.paths import Entry, Paths
 from service.policy.reached import Origin, Reach, ReachPart
@@ -24,30 +22,26 @@ from service.policy.stages import Connection, Disposition
 from service.policy.targets import targets
 from service.policy.topology import is_loopback
 from service.policy.walk import DividedError, Extent, Walk
+from service.policy.witness import witness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from service.net.prefixes import Family
-    from service.policy.flow_query import FlowQuery
     from service.policy.question import Question
     from service.policy.targets import Target
     from service.policy.world import World
 
-_PREFERRED = {
-    Field.PROTOCOL: (6, 17, 132, 1, 58, 47),
-    Field.SRC_PORT: (40000,),
-    Field.ICMP_TYPE: (8, 128),
-}
 
-
-def reach(world: World, question: Question) -> Reach:
-    """Which of the flows that *question* leaves open get through in *world*."""
+def reach(
+    world: World, question: Question, within: Mapping[Family, HeaderSpace] | None = None
+) -> Reach:
+    """Which of the flows that *question* leaves open get through in *world*; only those *within*, if given."""
     found: list[ReachPart] = []
     unresolved: dict[str, None] = {}
     for family in question.families:
         one = _Reach(world, question, family)
-        found += one.parts()
+        found += one.parts(within[family] if within else None)
         unresolved |= dict.fromkeys(one.unresolved)
     return Reach(question, tuple(found), tuple(unresolved))
 
@@ -77,15 +71,18 @@ class _Reach:
         self._destinations = Destinations(world, paths.topology, family)
         self.unresolved: list[str] = []
 
-    def parts(self) -> list[ReachPart]:
+    def parts(self, within: HeaderSpace | None) -> list[ReachPart]:
         """The parts, those together that differ in nothing but their packets."""
         asked, unresolved = self._destinations.of(self._question)
+        asked = asked if within is None else asked & within
         self.unresolved += unresolved
         cut = tuple(self._targets.cut(asked))
         asked_of: dict[Origin, list[HeaderSpace]] = {}
         alike: dict[object, list[tuple[Outcome, _Start]]] = {}
         for sender in self._senders.of(self._question):
             for start in self._starts(sender, cut):
+                if not start.packets:
+                    continue
                 asked_of.setdefault(start.origin, []).append(start.packets)
                 for outcome in self._outcomes(start):
                     key = (start.origin, outcome.disposition, outcome.causes, outcome.unknown)
@@ -182,42 +179,14 @@ class _Reach:
 
     def _part(self, group: list[tuple[Outcome, _Start]], asked: HeaderSpace) -> ReachPart:
         first, start = group[0]
-        spaces = (outcome.space for outcome, _ in group)
+        space = HeaderSpace.union_all(self._family, (outcome.space for outcome, _ in group))
+        established = self._question.established
         return ReachPart(
             origin=start.origin,
             disposition=first.disposition,
-            space=HeaderSpace.union_all(self._family, spaces),
+            space=space,
             asked=asked,
             causes=first.causes,
             unknown=first.unknown,
-            witness=self._witness(first, start),
+            witness=witness(self._world, start.origin, space, established=established),
         )
-
-    def _witness(self, outcome: Outcome, start: _Start) -> FlowQuery | None:
-        """A flow of the trace format out of an outcome; None where its sender has no name for one."""
-        flow = Flow.from_sample(self._family, outcome.space.sample(_PREFERRED))
-        raw: dict[str, object] = {
-            "from": self._peer(start, flow),
-            "to": {"ip": format_ip(self._family, flow.dst)},
-            "protocol": protocol_name(flow.protocol),
-            "family": int(self._family),
-        }
-        if flow.dst_port is not None:
-            raw |= {"port": flow.dst_port, "src_port": flow.src_port}
-        if flow.icmp_type is not None:
-            raw["icmp"] = {"type": flow.icmp_type, "code": flow.icmp_code}
-        if start.via is not None:
-            named = {"interface": start.via.interface} if start.via.interface else {}
-            raw["via"] = {"node": start.via.node, **named}
-        if self._question.established:
-            raw["established"] = True
-        return parse_flow(raw)
-
-    def _peer(self, start: _Start, flow: Flow) -> dict[str, str]:
-        sender = start.sender
-        if sender.kind is SenderKind.NODE and sender.node:
-            return {"node": sender.node}
-        pod = self._topology.pod((self._family, flow.src))
-        if sender.kind is SenderKind.POD and pod is not None:
-            return {"pod": pod.name}
-        return {"ip": format_ip(self._family, flow.src)}

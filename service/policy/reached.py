@@ -104,7 +104,7 @@ class ReachPart:
         """The part on a few lines: what decides, the flows, and what is not known."""
         why = " or ".join(map(cause_text, self.causes)) or "nothing that is known"
         head = f"{self.disposition}, IPv{self.space.family.value} from {self.origin}: {why}"
-        flows = (f"    {_box_text(box)}" for box in self.boxes())
+        flows = (f"    {one}" for one in boxes_text(self.space, self.asked))
         return "\n".join((head, *flows, *(f"    unknown: {one}" for one in self.unknown)))
 
 
@@ -200,6 +200,11 @@ def boxes(space: HeaderSpace, asked: HeaderSpace) -> Iterator[Box]:
         yield told
 
 
+def boxes_text(space: HeaderSpace, asked: HeaderSpace) -> Iterator[str]:
+    """As `boxes`, each on a line for people."""
+    return map(_box_text, boxes(space, asked))
+
+
 def _values(family: Family, field: Field, values: IntervalSet) -> list[str]:
     if field in _ADDRESSES:
         return [text.removesuffix(f"/{family.bits}") for text in cidrs(family, values)]
@@ -221,7 +226,7 @@ def _box_text(box: Box) -> str:
         more = f" and {len(values) - _MANY} more" if len(values) > _MANY else ""
         return ", ".join(values[:_MANY]) + more
 
-    words = [listed("protocol") or "any protocol"]
+    words = [listed("protocol") or "any"]
     words.append(f"{listed('from') or 'any'} -> {listed('to') or 'any'}")
     for name, word in (
         ("port", "port"),
