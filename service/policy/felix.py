@@ -10,6 +10,7 @@ from service.model.kinds.felix_configuration import FailsafePort, FelixConfigura
 from service.model.rule import Port
 from service.model.selector import parse
 from service.net.flow import PROTOCOL_NUMBERS
+from service.net.prefixes import Family
 from service.policy.profile import DEFAULT_PROFILE, Dataplane
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class FelixView:
     """Patterns of the interfaces at which eBPF programs enforce the policies of hosts."""
     connect_balancing: str = "TCP"
     doubts: tuple[str, ...] = ()
+
+    def programs(self, family: Family) -> bool:
+        """Whether Felix programs anything for *family*: without ``ipv6Support``, IPv6 is left alone."""
+        return family is Family.V4 or self.ipv6
 
     def without_failsafes(self) -> FelixView:
         """The same with both failsafe lists empty."""

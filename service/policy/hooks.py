@@ -14,7 +14,6 @@ from service.model.rule import Action
 from service.net.flow import PROTOCOL_NUMBERS
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
-from service.net.prefixes import Family
 from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import DEFAULT_ALLOW
 from service.policy.order import tier_view
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from service.model.kinds.felix_configuration import FailsafePort
     from service.model.kinds.tier import Tier
+    from service.net.prefixes import Family
     from service.policy.convert import Policy, PolicyRule
     from service.policy.felix import FelixView
     from service.policy.match import Matcher
@@ -106,7 +106,7 @@ def evaluate(
     doubts = (*chain.felix.doubts, *chain.doubts)
     if doubts:
         return undetermined(live, chain.cause(Reason.DEFAULT_ACTION), doubts)
-    if live.may.family is Family.V6 and not chain.felix.ipv6:
+    if not chain.felix.programs(live.may.family):
         return _inert(chain, live, "Felix programs no IPv6 policy here")
     if chain.hook is Hook.UNTRACKED and chain.wildcard:
         return _inert(chain, live, "untracked policy is ignored on *")

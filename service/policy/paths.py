@@ -145,8 +145,7 @@ class Paths:
 
     def _to_host(self, walk: Walk, link: Link) -> Walk:
         """To a process of the host: pods by a hook of their own, and never past a host endpoint."""
-        wrapped = self.topology.pools.wrapped(self._family)
-        if not walk.ended and walk.within(wrapped):
+        if not walk.ended and self._is_wrapped(walk, link):
             return self._unwrapped(walk, link)
         if link.pod is None:
             return walk.judge(link, Hook.NORMAL, Direction.INGRESS)
@@ -155,10 +154,15 @@ class Paths:
         walk = walk.judge_workload(link.pod, Direction.EGRESS)
         return self._endpoint_to_host(walk, link)
 
+    def _is_wrapped(self, walk: Walk, link: Link) -> bool:
+        """Whether Felix takes the packets on *link* for such as carry others."""
+        is_programmed = self._world.felix(link.node).programs(self._family)
+        return is_programmed and walk.within(self.topology.pools.wrapped(self._family))
+
     def _unwrapped(self, walk: Walk, link: Link) -> Walk:
         """An outer packet: Felix takes it from other nodes, whatever policy says, and from nobody else."""
         external = addresses_in(self._world.felix(link.node).external_nodes, self._family)
-        known = self.topology.node_addresses(self._family) | external
+        known = self.topology.calico_addresses(self._family) | external
         is_known = walk.comes_from(known)
         note = "" if is_known else "encapsulated packets come from nodes only"
         verdict = Verdict.ALLOW if is_known else Verdict.DENY
@@ -169,7 +173,7 @@ class Paths:
     def _endpoint_to_host(self, walk: Walk, link: Link) -> Walk:
         """Felix's ``defaultEndpointToHostAction``; after Return the host's own rules are taken to accept."""
         felix = self._world.felix(link.node)
-        if link.pod is None or (self._family is Family.V6 and not felix.ipv6):
+        if link.pod is None or not felix.programs(self._family):
             return walk
         action = felix.endpoint_to_host_action
         verdict = _TO_HOST.get(action, Verdict.DENY)
@@ -191,9 +195,8 @@ class Paths:
 
     def _out_of_host(self, walk: Walk, out: Link) -> Walk:
         """Normal egress policy on what a host sends; wrapped packets to other nodes are exempt."""
-        wrapped = self.topology.pools.wrapped(self._family)
-        if not walk.ended and walk.within(wrapped):
-            nodes = self._box({Field.DST: self.topology.node_addresses(self._family)})
+        if not walk.ended and self._is_wrapped(walk, out):
+            nodes = self._box({Field.DST: self.topology.calico_addresses(self._family)})
             if walk.within(nodes):
                 reason = Reason.ENCAPSULATION.value
                 return walk.told(

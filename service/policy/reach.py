@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from service.net.headerspace import Field, HeaderSpace
+from service.net.intervals import IntervalSet
 from service.policy.destinations import Destinations
 from service.policy.entries import LOOPBACK
 from service.policy.flow_query import Via
@@ -48,13 +49,14 @@ def reach(
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """Packets that start alike and go one way."""
+    """Packets that start alike and go one way; those that stay do not even leave their pod."""
 
     origin: Origin
     sender: Sender
     target: Target
     packets: HeaderSpace
     via: Via | None = None
+    stays: bool = False
 
 
 class _Reach:
@@ -107,7 +109,23 @@ class _Reach:
             elif sender.kind is SenderKind.NODE:
                 yield self._from_node(sender, target, packets)
             elif not is_loopback(target.socket.address):
-                yield _Start(Origin(SenderKind.POD), sender, target, packets)
+                yield from self._from_pods(sender, target, packets)
+
+    def _from_pods(self, sender: Sender, target: Target, packets: HeaderSpace) -> Iterator[_Start]:
+        """From pods: what one sends to itself never leaves it, everything else meets its node."""
+        origin = Origin(SenderKind.POD)
+        if self._topology.pod(target.socket.address):
+            both = packets.project(Field.SRC) & packets.project(Field.DST)
+            values = (value for lo, hi in both for value in range(lo, hi + 1))
+            kept = packets & HeaderSpace.union_all(self._family, map(self._to_itself, values))
+            if kept:
+                yield _Start(origin, sender, target, kept, stays=True)
+                packets = packets - kept
+        yield _Start(origin, sender, target, packets)
+
+    def _to_itself(self, address: int) -> HeaderSpace:
+        fields = dict.fromkeys((Field.SRC, Field.DST), IntervalSet.single(address))
+        return HeaderSpace.box(self._family, fields)
 
     def _entries(self, sender: Sender, target: Target, packets: HeaderSpace) -> Iterator[_Start]:
         """From outside: where the question says, at the node that is called, or, for others, anywhere."""
@@ -169,6 +187,8 @@ class _Reach:
             Walk.start(self._world, packets, Extent.MANY),
             connection=Connection.ESTABLISHED if established else Connection.NEW,
         )
+        if start.stays:
+            return walk
         if sender.kind is SenderKind.NODE:
             return paths.from_node(walk, sender.node, socket)
         if sender.pod is not None:

@@ -87,7 +87,7 @@ class Rewrites:
         if socket.address[1] in pools.addresses(self._family):
             return False
         spares = self._world.felix(node).nat_outgoing_exclusions == _SPARES_HOSTS
-        return not (spares and self._topology.owner(socket.address))
+        return not (spares and socket.address[1] in self._topology.calico_addresses(self._family))
 
     def _at(self, socket: Socket) -> HeaderSpace:
         port = CLIENT_PORTS if socket.port is None else IntervalSet.single(socket.port)

@@ -106,6 +106,19 @@ class Topology:
         values = (value for own, value in self._owners if own is family)
         return IntervalSet.of(*((value, value) for value in values))
 
+    def calico_addresses(self, family: Family) -> IntervalSet:
+        """The address of each node by which Felix knows it: of several interfaces, those of one only.
+
+        Where no Node tells, all that are known of it. Source: felix/calc/dataplane_passthru.go.
+        """
+        told = {name: _calico_address(node, family) for name, node in self._world.nodes.items()}
+        values = (
+            value
+            for (own, value), name in self._owners.items()
+            if own is family and told.get(name) in {None, value}
+        )
+        return IntervalSet.of(*((value, value) for value in values))
+
     def pod_addresses(self, family: Family) -> IntervalSet:
         """The addresses of every pod that Calico polices."""
         values = (value for own, value in self._pods if own is family)
@@ -310,6 +323,12 @@ def _expected_addresses(world: World, node: str) -> Iterator[Address]:
         yield from known_addresses(world, node)
         for hep in world.endpoints(node).active:
             yield from hep.expected_ips
+
+
+def _calico_address(node: Node, family: Family) -> int | None:
+    """Its BGP address, else its first internal, else external one; None where it has none."""
+    every = (*node.bgp_addresses, *node.internal_ips, *node.external_ips)
+    return next((value for own, value in every if own is family), None)
 
 
 def _pod_addresses(world: World) -> Iterator[tuple[Address, str]]:

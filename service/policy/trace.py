@@ -34,12 +34,12 @@ from service.policy.stages import (
     Verdict,
 )
 from service.policy.walk import Walk
+from service.policy.workloads import WorkloadEndpoint
 
 if TYPE_CHECKING:
     from service.net.prefixes import Address
     from service.policy.assumed import Assumed
     from service.policy.flow_query import Destination, Source
-    from service.policy.workloads import WorkloadEndpoint
     from service.policy.world import World
 
     _Sender = IpPeer | NodePeer | WorkloadEndpoint
@@ -136,6 +136,8 @@ def _walk(
         pod_policy=pod_policy,
         varies=() if _is_single(query.src_ports) else ("the source port",),
     )
+    if isinstance(sender, WorkloadEndpoint) and socket.address in sender.addresses:
+        return walk  # what a pod sends to itself never leaves it
     if isinstance(sender, NodePeer):
         return paths.from_node(walk, sender.name, socket)
     if isinstance(sender, IpPeer):

@@ -149,8 +149,26 @@ def read_interfaces(node: Raw) -> dict[str, tuple[Interface, ...]] | None:
 
 def read_addresses(node: Raw) -> tuple[Address, ...]:
     """The InternalIPs, which other nodes dial."""
+    return tuple(_listed(node, "InternalIP"))
+
+
+def calico_addresses(node: Raw) -> set[Address]:
+    """The one address of each family by which Felix knows the node: BGP's, internal, external.
+
+    Source: felix/calc/dataplane_passthru.go.
+    """
+    annotations = node["metadata"].get("annotations") or {}
+    fields = (annotations.get(f"projectcalico.org/IPv{family}Address") for family in (4, 6))
+    bgp = [ip_interface(text).ip for text in fields if text]
+    first: dict[int, Address] = {}
+    for address in (*bgp, *_listed(node, "InternalIP"), *_listed(node, "ExternalIP")):
+        first.setdefault(address.version, address)
+    return {*first.values()}
+
+
+def _listed(node: Raw, kind: str) -> list[Address]:
     entries = (node.get("status") or {}).get("addresses") or ()
-    return tuple(ip_address(one["address"]) for one in entries if one["type"] == "InternalIP")
+    return [ip_address(one["address"]) for one in entries if one["type"] == kind]
 
 
 def same_subnet(node: Raw, other: Raw, family: int) -> bool:

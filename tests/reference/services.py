@@ -84,9 +84,9 @@ class Services:
                     yield from _hits(service, port, packet, host)
 
     def _through(self, frontend: Frontend, packet: Packet, host: Host) -> Translation:
-        if frontend.source_ranges and not any(
-            packet.src in ip_network(text, strict=False) for text in frontend.source_ranges
-        ):
+        nets = [ip_network(text, strict=False) for text in frontend.source_ranges]
+        ranges = [net for net in nets if net.version == packet.family]
+        if ranges and not any(packet.src in net for net in ranges):
             return Translation((), masquerades=False)
         spec = frontend.service["spec"]
         backends = self._usable(frontend, packet.family)

@@ -83,7 +83,7 @@ class Walk:
     def input(self, host: Host, interface: str, packet: Packet, tracking: Tracking) -> None:
         """To a process of the host."""
         pod = host.pod_behind(interface)
-        if self.world.overlay.carries(packet):
+        if host.is_programmed(packet.family) and self.world.overlay.carries(packet):
             known = "allow" if self.world.is_node(packet.src) else "deny"
             self.note(Stage(host.name, "encapsulation", "ingress", known))
         elif pod:
@@ -150,7 +150,8 @@ class Walk:
         """Whether a policy accepts; there is none at all towards the host's own pods."""
         if host.pod_behind(out):
             return False
-        if self.world.overlay.carries(packet) and self.world.is_node(packet.dst):
+        wrapped = host.is_programmed(packet.family) and self.world.overlay.carries(packet)
+        if wrapped and self.world.is_node(packet.dst):
             return self.note(Stage(host.name, "encapsulation", "egress", "allow"))
         return self.through(chains.hout, host, host.governing(out), packet)
 

@@ -7,7 +7,13 @@ from typing import TypeVar
 from tests.reference import endpoints as ends
 from tests.reference import kubernetes, releases
 from tests.reference.dataplane import configuration, failure
-from tests.reference.hosts import Host, read_addresses, read_interfaces, same_subnet
+from tests.reference.hosts import (
+    Host,
+    calico_addresses,
+    read_addresses,
+    read_interfaces,
+    same_subnet,
+)
 from tests.reference.matching import IpSets
 from tests.reference.overlay import Overlay
 from tests.reference.packet import Address
@@ -57,6 +63,9 @@ class World:
         )
         self.overlay = Overlay(tuple(raw["spec"] for raw in self.of_kind("IPPool")))
         self.hosts = {node["metadata"]["name"]: self._host(node) for node in self.of_kind("Node")}
+        self._calico_addresses = {
+            address for node in self.of_kind("Node") for address in calico_addresses(node)
+        }
         self.services = Services(
             self.of_kind("Service"),
             self.of_kind("EndpointSlice"),
@@ -139,7 +148,8 @@ class World:
         return None
 
     def is_node(self, address: Address) -> bool:
-        return any(address in host.addresses for host in self.hosts.values())
+        """Is it an address by which Felix knows a node?"""
+        return address in self._calico_addresses
 
     def source_ports(self) -> list[int]:
         """One of each class of ephemeral ports that no rule tells apart."""

@@ -79,10 +79,34 @@ def test_pods_that_are_alike_are_told_together():
     ]
     question = {"from": {"pod": "*"}, "to": {"pod": "*"}, "protocol": "TCP"}
     answer = reached(world(policy, *pods), **question)
+    web, other_web = "10.244.1.10", "10.244.2.10"
     assert [
-        ("GlobalNetworkPolicy shut, ingress rule 0", [{"to": ["10.244.1.11", "10.244.2.11"]}])
+        (
+            "GlobalNetworkPolicy shut, ingress rule 0",
+            [
+                {"to": ["10.244.1.11"], "from": [web, "10.244.2.10/31"]},
+                {"to": ["10.244.2.11"], "from": ["10.244.1.10/31", other_web]},
+            ],
+        )
     ] == of(answer, "denied")
-    assert [("profile", [{"to": ["10.244.1.10", "10.244.2.10"]}])] == of(answer, "allowed")
+    assert [
+        (
+            "profile",
+            [
+                {"to": [web], "from": ["10.244.1.11", "10.244.2.10/31"]},
+                {"to": [other_web], "from": ["10.244.1.10/31", "10.244.2.11"]},
+            ],
+        )
+    ] == of(answer, "allowed")[1:]
+
+
+def test_what_a_pod_sends_to_itself_meets_no_policy():
+    policy = make_gnp("shut", selector="has(app)", types=["Ingress", "Egress"])
+    pod = make_pod("a", ips="10.244.1.10", node="w1", labels={"app": "a"})
+    question = {"from": {"pod": "*"}, "to": {"pod": "*"}, "protocol": "TCP"}
+    answer = reached(world(policy, pod), **question)
+    assert [("", [{}])] == of(answer, "allowed")
+    assert [] == of(answer, "denied")
 
 
 def test_what_backends_do_not_agree_on_is_not_known():
