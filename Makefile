@@ -31,7 +31,7 @@ run: $(STAMP) ## start both doors on loopback with the demo cluster
 	exec $(BIN)/nodeward demo
 
 .PHONY: test
-test: $(STAMP) kube ## run every suite; a suite that could not run fails it
+test: $(STAMP) kube netns ## run every suite; a suite that could not run fails it
 	$(BIN)/pytest -n 2 --dist loadgroup --no-skips
 
 .PHONY: test-apiserver
@@ -43,12 +43,20 @@ test-apiserver: $(STAMP) kube ## run the suite against a real API server
 kube: $(STAMP) ## build kube-apiserver, etcd, kubectl and helm into KUBE_CACHE, once
 	@[ -n "$$KUBEBUILDER_ASSETS" ] || PYTHON=$(abspath $(BIN))/python tests/kube/build || true
 
+.PHONY: kernel
+kernel: $(STAMP) netns ## send PACKETS through a real kernel, from SEED on; writes build/proof/kernel.json
+	$(BIN)/python -m tests.kernel --packets $(or $(PACKETS),10000) --seed $(or $(SEED),0) --json build/proof/kernel.json
+
+.PHONY: netns
+netns:
+	@tests/system-packages nftables iproute2 || true
+
 .PHONY: conformance
 conformance: $(STAMP) ## compare traces with the measured worlds in DATA, an archive or a folder
 	$(BIN)/python -m tests.conformance.measured $(or $(DATA),tests/conformance/felix.tar.xz)
 
 .PHONY: coverage
-coverage: $(STAMP) kube ## run every suite and report branch coverage
+coverage: $(STAMP) kube netns ## run every suite and report branch coverage
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup
 	$(BIN)/coverage combine --quiet
