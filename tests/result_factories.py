@@ -47,6 +47,8 @@ def make_finding_document(**changes: Any) -> dict[str, Any]:
         "details": {"nodes": ["node1"]},
         "fix": {"summary": "deny the rest", "yaml": "kind: GlobalNetworkPolicy\n"},
         "suppression": None,
+        "revision": "184467",
+        "age_s": 0.5,
         **changes,
     }
     identity = f"{document['subject']}{document['reason']}{document['key']}"

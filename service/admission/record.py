@@ -77,7 +77,11 @@ def record(review: ReviewRequest, decision: Decision, known: Circumstances) -> d
         "code": decision.code,
         "message": decision.message,
         "warnings": [*decision.warnings],
-        "findings": [to_json(one) for one in decision.verdicts if one.result is not Result.PASS],
+        "findings": [
+            to_json(one, revision=decision.revision, age_s=known.age_s)
+            for one in decision.verdicts
+            if one.result is not Result.PASS
+        ],
         "override": decision.override.to_json() if decision.override else None,
         "revision": decision.revision,
         "age_s": known.age_s,

@@ -146,6 +146,7 @@ class AuditRun(Strict):
     version = told(fields.String, "of Nodeward")
     digest = told(fields.String, "SHA-256 of the objects as read")
     revision = told(fields.String, "of the source, where it has one")
+    age_s = told(fields.Float, "how old a live cluster's objects may have been", allow_none=True)
     sources = told(fields.List, "paths or names that were read", cls_or_instance=fields.String())
     files = told(fields.Integer, "texts that were given")
     documents = told(fields.Integer, "documents in them")
@@ -240,6 +241,8 @@ class Finding(Strict):
     )
     details = told(fields.Dict, "further facts of the check")
     fix = told(fields.Nested, "a verified change", nested=Fix, allow_none=True)
+    revision = told(fields.String, "of the state that was judged, where it has one")
+    age_s = told(fields.Float, "how old that state may have been, s", allow_none=True)
     suppression = told(
         fields.Nested,
         "the exception that covers it; a finding that has one does not count",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import InitVar, asdict, dataclass, field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
@@ -47,17 +47,21 @@ _NO_PART_OF_A_VERDICT: Final = frozenset(
 class Source:
     """What is audited: the objects, and the paths or names that they were read from.
 
-    ``world`` is that of the objects, by the premises of ``profile``; after an audit it has worked out
-    what the checks ask of it.
+    ``world`` is that of the objects, by the premises of ``profile``, or *known*, if somebody has made it
+    already; after an audit it has worked out what the checks ask of it. ``age_s`` is how old the objects of
+    a live cluster may be, None for those of manifests.
     """
 
     loaded: Loaded
     names: Sequence[str]
     profile: ClusterProfile = DEFAULT_PROFILE
+    age_s: float | None = None
+    known: InitVar[World | None] = None
     world: World = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "world", World.of(self.loaded.snapshot, self.profile))
+    def __post_init__(self, known: World | None) -> None:
+        world = known or World.of(self.loaded.snapshot, self.profile)
+        object.__setattr__(self, "world", world)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ def audit(
         version=__version__,
         digest=snapshot.digest,
         revision=snapshot.revision,
+        age_s=source.age_s,
         sources=tuple(source.names),
         files=source.loaded.files,
         documents=source.loaded.documents,
@@ -110,7 +115,10 @@ def audit(
         errors=tuple(map(_fault, source.loaded.errors)),
         counts={severity.value: tally[severity] for severity in Severity},
     )
-    findings = tuple(Finding(place, to_json(verdict)) for place, verdict in enumerate(found))
+    findings = tuple(
+        Finding(place, to_json(verdict, revision=run.revision, age_s=run.age_s))
+        for place, verdict in enumerate(found)
+    )
     return Audit(replace(run, id=_identity(run)), findings)
 
 

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from service.policy.cause import Cause
 
 
-def to_json(verdict: Verdict) -> dict[str, Json]:
-    """The finding; ``witness.flow`` is a flow that ``nodeward trace`` takes."""
+def to_json(verdict: Verdict, *, revision: str = "", age_s: float | None = None) -> dict[str, Json]:
+    """The finding; ``witness.flow`` is a flow that ``nodeward trace`` takes.
+
+    *revision* and *age_s* are those of the state that was judged.
+    """
     subject = verdict.subject
     return {
         "fingerprint": verdict.fingerprint,
@@ -40,6 +43,8 @@ def to_json(verdict: Verdict) -> dict[str, Json]:
         "details": verdict.details,
         "fix": {"summary": verdict.fix.summary, "yaml": verdict.fix.yaml} if verdict.fix else None,
         "suppression": asdict(verdict.suppression) if verdict.suppression else None,
+        "revision": revision,
+        "age_s": age_s,
     }
 
 

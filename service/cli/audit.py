@@ -1,4 +1,4 @@
-"""``nodeward audit``: judge manifests and tell what is wrong."""
+"""``nodeward audit``: judge manifests, or a live cluster, and tell what is wrong."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from service.cli.exit_code import ExitCode
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from service.audit.run import Audit
-    from service.cluster.manifests import Loaded
+    from service.audit.run import Audit, Source
     from service.reports.document import Exporter
 
 _NEVER: Final = "never"
@@ -29,7 +28,11 @@ def _exporter(_context: click.Context, _option: click.Parameter, name: str) -> E
 
 
 @click.command("audit")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option("--cluster", is_flag=True, help="Audit a live cluster instead of manifests.")
+@click.option(
+    "--context", metavar="NAME", default="", help="Audit the cluster of this kubeconfig context."
+)
 @click.option(
     "--format",
     "exporter",
@@ -58,20 +61,26 @@ def audit(
     paths: tuple[str, ...],
     exporter: Exporter,
     *,
+    cluster: bool,
+    context: str,
     output: IO[bytes],
     fail_on: str,
     only: tuple[str, ...],
 ) -> ExitCode:
-    """Audit the manifests at PATH: files, folders, or - for standard input.
+    """Audit the manifests at PATH: files, folders, or - for standard input; or a live cluster.
 
-    Exits with 0 if no finding is as bad as --fail-on, 1 if one is, and 3 if some document could not
-    be read; what could be read is reported all the same.
+    A cluster is listed once, kind by kind. Exits with 0 if no finding is as bad as --fail-on, 1 if one
+    is, and 3 if some document, or the cluster, could not be read; what could be read of documents is
+    reported all the same.
     """
     from service.audit.report import report
-    from service.cluster.manifests import load_paths
 
-    loaded = load_paths(paths)
-    done = _audited(loaded, paths, only)
+    is_live = cluster or bool(context)
+    if bool(paths) == is_live:
+        raise click.UsageError("give either PATH or --cluster")
+    source = _cluster(context) if is_live else _manifests(paths)
+    loaded = source.loaded
+    done = _audited(source, only)
     exporter.write(report(done.run, done.findings), output)
     for error in loaded.errors:
         click.echo(f"nodeward: {error}", err=True)
@@ -82,21 +91,40 @@ def audit(
     return ExitCode.CLEAN
 
 
-def _audited(loaded: Loaded, paths: tuple[str, ...], only: tuple[str, ...]) -> Audit:
-    from service.admission.enforcement import EnforcementPoint
+def _manifests(paths: tuple[str, ...]) -> Source:
     from service.audit.run import Source
+    from service.checks.settings import cluster_profile
+    from service.cluster.manifests import load_paths
+    from service.settings import load
+
+    return Source(load_paths(paths), paths, cluster_profile(load()))
+
+
+def _cluster(context: str) -> Source:
+    """A live cluster. Raises: SourceError."""
+    from service.audit.run import Source
+    from service.checks.settings import cluster_profile
+    from service.cli.progress import telling
+    from service.cluster.gather import gather
+    from service.settings import load
+
+    with telling() as tell:
+        found = gather(context, tell)
+    name = f"--context={context}" if context else "--cluster"
+    return Source(found.loaded, (name,), cluster_profile(load()), age_s=found.age_s)
+
+
+def _audited(source: Source, only: tuple[str, ...]) -> Audit:
+    from service.admission.enforcement import EnforcementPoint
     from service.audit.run import audit as run_audit
     from service.checks.run import checks
-    from service.checks.settings import cluster_profile
     from service.settings import load
 
     known = [check.id for check in checks()]
     for name in only:
         if name not in known:
             raise click.BadParameter(f"there is no check {name}; there are {', '.join(known)}")
-    settings = load()
-    source = Source(loaded, paths, cluster_profile(settings))
-    return run_audit(source, settings, at=_now(), only=only, point=EnforcementPoint.CLI)
+    return run_audit(source, load(), at=_now(), only=only, point=EnforcementPoint.CLI)
 
 
 def _now() -> datetime:

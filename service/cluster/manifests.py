@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from service.cluster import capture
 from service.cluster.yaml_docs import MAX_BYTES, YamlDocument, decoded_text, documents
 from service.errors import InputError, ManifestError, SourceLocation
 from service.model.blanks import spaced
@@ -129,6 +130,9 @@ class _Loading:
     def add_stream(self, data: str | bytes, name: str) -> None:
         """Take in one stream of documents."""
         self.files += 1
+        if capture.is_capture(_head(data)):
+            self.add_capture(data.encode() if isinstance(data, str) else data, name)
+            return
         try:
             text = data if isinstance(data, str) else decoded_text(data, name)
         except ManifestError as error:
@@ -143,6 +147,16 @@ class _Loading:
                 self.errors.append(document)
             else:
                 self.add_document(document)
+
+    def add_capture(self, data: bytes, name: str) -> None:
+        """Take in a cluster as a file."""
+        try:
+            decoded = capture.read(data, name).decoded
+        except ManifestError as error:
+            self.errors.append(error)
+            return
+        self.decoded += decoded
+        self.documents += len(decoded)
 
     def add_document(self, document: YamlDocument) -> None:
         """Take in one document: an object, or a list of them."""
@@ -209,10 +223,22 @@ def _objects(value: object) -> Iterable[tuple[str, object]]:
     ]
 
 
+def _head(data: str | bytes) -> bytes:
+    head = data[: capture.HEAD_BYTES]
+    return head.encode() if isinstance(head, str) else head
+
+
 def _file_bytes(file: str) -> bytes:
     with Path(file).open("rb") as stream:
-        return stream.read(MAX_BYTES + 1)
+        return _bounded(stream)
 
 
 def _stdin_bytes(stdin: BinaryIO | None) -> bytes:
-    return (stdin or sys.stdin.buffer).read(MAX_BYTES + 1)
+    return _bounded(stdin or sys.stdin.buffer)
+
+
+def _bounded(stream: BinaryIO) -> bytes:
+    """All of *stream*, or one byte more than may be read of it."""
+    head = stream.read(capture.HEAD_BYTES)
+    limit = capture.MAX_BYTES if capture.is_capture(head) else MAX_BYTES
+    return head + stream.read(limit + 1 - len(head))

@@ -33,6 +33,7 @@ class Run(TypedDict):
     version: str
     digest: str
     revision: str
+    age_s: float | None
     sources: list[str]
     files: int
     documents: int
@@ -116,6 +117,8 @@ class Finding(TypedDict):
     unknown: list[str]
     details: dict[str, Json]
     fix: Fix | None
+    revision: str
+    age_s: float | None
     suppression: Suppression | None
 
 

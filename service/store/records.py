@@ -29,7 +29,8 @@ class AuditRun:
 
     ``id`` follows from source, settings and clock, so the same audit has the same id. ``started_at``
     is RFC 3339 in UTC with microseconds: its text sorts as time does. ``digest`` names the objects
-    that were read, ``sources`` the paths or names they came from. ``counts`` has every severity, also those of no finding. ``skipped`` counts the
+    that were read, ``revision`` and ``age_s`` tell how fresh they were where they came from a live cluster,
+    ``sources`` are the paths or names they came from. ``counts`` has every severity, also those of no finding. ``skipped`` counts the
     documents of kinds that Nodeward does not read; ``errors`` are the documents it could not read.
     """
 
@@ -38,6 +39,7 @@ class AuditRun:
     version: str
     digest: str
     revision: str = ""
+    age_s: float | None = None
     sources: tuple[str, ...] = ()
     files: int = 0
     documents: int = 0

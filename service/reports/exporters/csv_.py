@@ -36,6 +36,8 @@ COLUMNS = (
     "advice",
     "fix",
     "suppression",
+    "revision",
+    "age_s",
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -62,7 +64,6 @@ def _finding_row(finding: Finding) -> dict[str, object]:
     witness, fix, borne = finding["witness"], finding["fix"], finding["suppression"]
     return {
         **{name: finding[name] for name in ("fingerprint", "check", "reason", "result")},
-        **{name: finding[name] for name in ("fingerprint", "check", "reason", "result")},
         **{name: finding[name] for name in ("severity", "score", "message", "advice")},
         **{name: subject[name] for name in ("kind", "namespace", "name")},
         **(location or {}),
@@ -71,6 +72,8 @@ def _finding_row(finding: Finding) -> dict[str, object]:
         "unknown": "; ".join(finding["unknown"]),
         "fix": fix["summary"] if fix else "",
         "suppression": suppression_text(borne) if borne else "",
+        "revision": finding["revision"],
+        "age_s": "" if finding["age_s"] is None else finding["age_s"],
     }
 
 

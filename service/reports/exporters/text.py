@@ -74,6 +74,8 @@ def _summary_lines(run: Run) -> Iterator[str]:
     read = f"Read {run['objects']} objects of {run['documents']} documents in {run['files']} files"
     skipped = ", ".join(f"{count} {kind}" for kind, count in sorted(run["skipped"].items()))
     yield f"{read}; skipped {skipped}." if skipped else f"{read}."
+    if (age_s := run["age_s"]) is not None:
+        yield f"The cluster was at revision {run['revision']}, at most {age_s:.1f} s before the audit."
 
 
 def _printable(line: str) -> str:
