@@ -18,6 +18,7 @@ from service.api.body import refuse_repeated_parameters
 from service.api.context import EXTENSION, SPECIFICATION, Context
 from service.api.decisions import decisions
 from service.api.explain import explain
+from service.api.flows import flows
 from service.api.health import health
 from service.api.worlds import Worlds
 from service.serving.problem import MEDIA_TYPE
@@ -90,7 +91,7 @@ def _document(app: Flask) -> None:
         spec_kwargs={"info": {"description": _DESCRIPTION}, "security": [{"bearer": []}]},
     )
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    for blueprint in (health, audits, decisions, explain):
+    for blueprint in (health, audits, decisions, explain, flows):
         api.register_blueprint(blueprint)
     app.extensions[SPECIFICATION] = api.spec
 

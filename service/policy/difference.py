@@ -160,12 +160,14 @@ _DONE = {
 }
 
 
-def difference(before: World, after: World, question: Question) -> Difference:
-    """Which flows of *question* opened and closed from *before* to *after*."""
+def difference(
+    before: World, after: World, question: Question, *, limit: int | None = None
+) -> Difference:
+    """Which flows of *question* opened and closed from *before* to *after*. Raises: as `reach`."""
     changes = tuple(changes_between(before.snapshot, after.snapshot))
     if not changes:
         return Difference(question, (), ())
-    then, now = reach(before, question), reach(after, question)
+    then, now = (reach(world, question, limit=limit) for world in (before, after))
     turned = list(_turned(then, now))
     if turned:
         turned = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from service.errors import InputError
 from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.policy.destinations import Destinations
@@ -34,15 +35,32 @@ if TYPE_CHECKING:
     from service.policy.world import World
 
 
+class TooOpenError(InputError):
+    """A question that leaves so much open that the answer would take too long."""
+
+    code = "question-too-open"
+    title = "The question leaves too much open"
+
+
 def reach(
-    world: World, question: Question, within: Mapping[Family, HeaderSpace] | None = None
+    world: World,
+    question: Question,
+    within: Mapping[Family, HeaderSpace] | None = None,
+    *,
+    limit: int | None = None,
 ) -> Reach:
-    """Which of the flows that *question* leaves open get through in *world*; only those *within*, if given."""
+    """Which of the flows that *question* leaves open get through in *world*; only those *within*, if given.
+
+    Raises: TooOpenError where more than *limit* pairs of senders and targets are meant.
+    """
     found: list[ReachPart] = []
     unresolved: dict[str, None] = {}
     for family in question.families:
         one = _Reach(world, question, family)
-        found += one.parts(within[family] if within else None)
+        asked = one.asked(within[family] if within else None)
+        if limit is not None and one.pairs(asked) > limit:
+            raise TooOpenError(f"more than {limit} pairs of senders and targets are meant")
+        found += one.parts(asked)
         unresolved |= dict.fromkeys(one.unresolved)
     return Reach(question, tuple(found), tuple(unresolved))
 
@@ -73,12 +91,22 @@ class _Reach:
         self._destinations = Destinations(world, paths.topology, family)
         self.unresolved: list[str] = []
 
-    def parts(self, within: HeaderSpace | None) -> list[ReachPart]:
-        """The parts, those together that differ in nothing but their packets."""
+    def asked(self, within: HeaderSpace | None) -> tuple[Target, ...]:
+        """The targets of the question, of which only the packets *within* count, if they are given."""
         asked, unresolved = self._destinations.of(self._question)
-        asked = asked if within is None else asked & within
         self.unresolved += unresolved
-        cut = tuple(self._targets.cut(asked))
+        return tuple(self._targets.cut(asked if within is None else asked & within))
+
+    def pairs(self, cut: tuple[Target, ...]) -> int:
+        """How many pairs of senders and targets are meant."""
+        entries = sum(1 for _ in self._vias())
+        ways = sum(1 if one.place or self._question.via else entries for one in cut)
+        kinds = [one.kind for one in self._senders.of(self._question)]
+        outside = kinds.count(SenderKind.OUTSIDE)
+        return outside * ways + (len(kinds) - outside) * len(cut)
+
+    def parts(self, cut: tuple[Target, ...]) -> list[ReachPart]:
+        """The parts, those together that differ in nothing but their packets."""
         asked_of: dict[Origin, list[HeaderSpace]] = {}
         alike: dict[object, list[tuple[Outcome, _Start]]] = {}
         for sender in self._senders.of(self._question):
