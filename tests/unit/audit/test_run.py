@@ -102,7 +102,7 @@ def test_all_checks_run_unless_some_are_chosen():
 
 def test_a_check_that_there_is_not_is_refused():
     with pytest.raises(
-        SettingsError, match="there is no check nope; there are .*apiserver-lockout"
+        SettingsError, match=r"there is no check nope; there are .*apiserver-lockout"
     ):
         audited(only=["nope"])
 
