@@ -59,7 +59,13 @@ def test_the_packet_of_each_part_of_an_exposure_is_decided_as_the_part_says(aske
             if "node" in flow["to"]:
                 continue  # an address that nobody listed: no flow can name it
             found = trace(world, parse_flow(flow))
-            decided = [one for one in found.stages if one.hook in GUARDS][-1:]
+            first = found.stages[0].node if found.stages else ""
+            guards = [
+                one
+                for one in found.stages
+                if one.hook in GUARDS and one.node == first and one.direction == "ingress"
+            ]
+            decided = guards[-1:]
             if part["certain"] and decided and part["rule"]["hook"] in GUARDS:
                 shown = {"skipped": "allow"}.get(decided[0].verdict, decided[0].verdict)
                 assert shown == part["decision"]
