@@ -20,6 +20,7 @@ from service.api.decisions import decisions
 from service.api.explain import explain
 from service.api.flows import flows
 from service.api.health import health
+from service.api.planning import planning
 from service.api.worlds import Worlds
 from service.serving.problem import MEDIA_TYPE
 from service.serving.request import install
@@ -91,7 +92,7 @@ def _document(app: Flask) -> None:
         spec_kwargs={"info": {"description": _DESCRIPTION}, "security": [{"bearer": []}]},
     )
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    for blueprint in (health, audits, decisions, explain, flows):
+    for blueprint in (health, audits, decisions, explain, flows, planning):
         api.register_blueprint(blueprint)
     app.extensions[SPECIFICATION] = api.spec
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from service.checks.contract import POLICY_KINDS, Check
+from service.checks.mending.rules import ordered
 from service.checks.rules.places import places
 from service.checks.verdict import Result, Severity, Verdict
 from service.checks.witness import rule_packet
@@ -193,4 +194,5 @@ CHECK = Check(
         "same-order": "Policies of one tier and order decide the same packets in opposite ways."
     },
     audit=audit,
+    remedies=ordered,
 )

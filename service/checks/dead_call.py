@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from service.checks.contract import POLICY_KINDS, Check
+from service.checks.mending.workloads import called
 from service.checks.verdict import Result, Severity, Verdict
 from service.checks.witness import rule_packet
 from service.checks.workload.dns import deaf, name_servers
@@ -115,4 +116,5 @@ CHECK = Check(
         "no-dns": "A workload may call pods, and may not ask for the address of a name.",
     },
     audit=audit,
+    remedies=called,
 )

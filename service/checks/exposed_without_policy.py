@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.checks.contract import WORKLOAD_KINDS, Check
+from service.checks.mending.workloads import guarded
 from service.checks.verdict import Result, Severity, Verdict
 from service.checks.workload.covered import covers
 from service.checks.workload.exposed import exposed
@@ -65,4 +66,5 @@ CHECK = Check(
         "no-ingress-policy": "Outsiders are led to a workload that no ingress policy selects."
     },
     audit=audit,
+    remedies=guarded,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from service.checks.finding import rule_json, witness_json
 from service.checks.nodeport.judge import Judge
-from service.checks.nodeport.openings import all_openings, ranges_text
+from service.checks.nodeport.openings import all_openings, openings, ranges_text
 from service.checks.nodeport_unguarded import opening_families
 from service.checks.witness import outside_packet
 from service.net.flow import protocol_name
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from service.checks.nodeport.openings import Opening
     from service.checks.settings import CheckSettings
     from service.checks.verdict import Json
+    from service.model.kinds.k8s_service import Service
     from service.policy.cause import Cause
     from service.policy.entries import Entry
     from service.policy.partition import Part, Partition
@@ -87,10 +88,15 @@ def _cidrs(space: HeaderSpace) -> list[str]:
     return cidrs(space.family, space.project(Field.SRC))
 
 
-def exposures(world: World, settings: CheckSettings) -> Iterator[Exposure]:
-    """Every opening at every entry, one for nodes that are alike; in order of Service and port."""
+def exposures(
+    world: World, settings: CheckSettings, only: Service | None = None
+) -> Iterator[Exposure]:
+    """Every opening, or those of one Service, at every entry, one for nodes that are alike.
+
+    In order of Service and port.
+    """
     judge = Judge(world, settings)
-    for opening in all_openings(world, settings):
+    for opening in all_openings(world, settings) if only is None else openings(only, settings):
         for family in opening_families(judge, opening):
             for one in judge.classes(family):
                 for entry in one.entries:

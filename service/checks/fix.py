@@ -1,87 +1,144 @@
-"""Fixes that are shown only after the engine has judged the cluster with them applied."""
+"""Fixes that are shown only after every check has judged the cluster with them applied."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import yaml
 
-from service.checks.contract import Transition
 from service.checks.verdict import Fix, Result
 from service.errors import SourceLocation
 from service.model.decode import decode_object
 from service.model.meta import Decoded
 from service.model.snapshot import Change, Operation
+from service.policy.cause import Direction, Hook
+from service.policy.endpoints import DEFAULT_ALLOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from service.checks.contract import Check, Review
+    from service.checks.contract import Check
     from service.checks.settings import CheckSettings
     from service.checks.verdict import Json, Verdict
     from service.policy.world import World
 
+Objects: TypeAlias = "Iterable[Mapping[str, Json]]"
+Judge: TypeAlias = "Callable[[Check, World], Iterable[Verdict]]"
 
+_MAKERS = frozenset({"HostEndpoint", "KubeControllersConfiguration"})
+"""The kinds of objects that bring host endpoints."""
 _PLACE = SourceLocation(file="suggested fix")
 
 
 def with_fix(
-    verdict: Verdict, check: Check, world: World, *, settings: CheckSettings, review: Review
+    verdict: Verdict,
+    check: Check,
+    world: World,
+    *,
+    settings: CheckSettings,
+    checks: tuple[Check, ...],
+    judge: Judge,
 ) -> Verdict:
     """*verdict* with the smallest of its check's remedies that holds, or as it is where none does.
 
-    A remedy holds if each of its objects is new and in effect, if none of them does new harm by
-    *review*, and if the finding is gone once all are there.
+    A remedy holds if each of its objects is in effect, the finding is gone once all are there, and none of
+    *checks* finds anything that it did not find before.
     """
-    ask = check.review
-    if check.remedies is None or ask is None or verdict.result is not Result.FAIL:
+    if check.remedies is None or verdict.result is not Result.FAIL:
         return verdict
     for objects in check.remedies(world, settings, verdict):
-        after = _applied(world, objects, settings=settings, review=review)
-        if after is not None and _is_gone(verdict, after, lambda change: ask(change, settings)):
-            return replace(verdict, fix=Fix(_summary(objects), _text(objects)))
+        after = applied(world, objects)
+        if after is None:
+            continue
+        known = known_before(world, objects, settings, every=lambda w: _all(checks, w, judge))
+        ordered = (check, *(one for one in checks if one is not check))
+        if _brings_nothing(after, ordered, judge, known=known - {verdict.fingerprint}):
+            return replace(verdict, fix=Fix(summary(world, objects), text(objects)))
     return verdict
 
 
-def _applied(
-    world: World, objects: Iterable[Mapping[str, Json]], *, settings: CheckSettings, review: Review
-) -> World | None:
+def applied(world: World, objects: Objects) -> World | None:
+    """*world* with *objects* created, or put in the place of those of their names.
+
+    None where somebody would refuse one, drop a part of it or act on it in no way.
+    """
     for raw in objects:
         decoded = decode_object(raw, _PLACE)
-        if not isinstance(decoded, Decoded) or decoded.problems:
+        if not isinstance(decoded, Decoded) or not decoded.in_effect:
             return None
-        if world.snapshot.find(decoded.ref) is not None:
+        before = world.snapshot.find(decoded.ref)
+        known = {one.message for one in before.problems} if before else set()
+        if any(one.message not in known for one in decoded.problems):
             return None
-        change = Change(Operation.CREATE, None, decoded)
-        after = world.with_change(change)
-        transition = Transition(world, after, change)
-        if any(one.result is Result.FAIL for one in review(transition, settings)):
-            return None
-        world = after
+        operation = Operation.UPDATE if before else Operation.CREATE
+        world = world.with_change(Change(operation, before, decoded))
     return world
 
 
-def _is_gone(
-    verdict: Verdict, after: World, answers: Callable[[Transition], Iterable[Verdict]]
+def findings(verdicts: Iterable[Verdict]) -> frozenset[str]:
+    """The fingerprints of those of *verdicts* that are no pass."""
+    return frozenset(one.fingerprint for one in verdicts if one.result is not Result.PASS)
+
+
+def known_before(
+    world: World,
+    objects: Objects,
+    settings: CheckSettings,
+    *,
+    every: Callable[[World], Iterable[Verdict]],
+) -> frozenset[str]:
+    """The findings of *every* check that *objects* do not bring: those of *world*, worked out once.
+
+    A host endpoint that allows everything and that no policy selects changes no packet's fate. What the
+    checks then tell of its node was so before, and is no new harm of whatever comes with it.
+    """
+    key = ("findings", settings)
+    if key not in world.memo:
+        world.memo[key] = findings(every(world))
+    known = cast("frozenset[str]", world.memo[key])
+    makers = [raw for raw in objects if raw["kind"] in _MAKERS]
+    there = applied(world, makers) if makers else None
+    if there is None or not _are_silent(world, there):
+        return known
+    return known | findings(every(there))
+
+
+def _are_silent(world: World, there: World) -> bool:
+    """Whether the host endpoints that *there* has beyond *world* change nothing."""
+    standing = {hep.meta.ref for hep in world.heps}
+    new = [hep for hep in there.heps if hep.meta.ref not in standing]
+    return all(
+        hep.profiles == (DEFAULT_ALLOW,)
+        and not any(there.resolve(hep, hook, way) for hook in Hook for way in Direction)
+        for hep in new
+    )
+
+
+def _all(checks: Iterable[Check], world: World, judge: Judge) -> Iterable[Verdict]:
+    return (verdict for check in checks for verdict in judge(check, world))
+
+
+def _brings_nothing(
+    after: World, checks: Iterable[Check], judge: Judge, *, known: frozenset[str]
 ) -> bool:
-    """Whether the subject, were it created in the mended cluster, would no longer fail on this key."""
-    subject = after.snapshot.find(verdict.subject)
-    if subject is None:
-        return False
-    without = after.with_change(Change(Operation.DELETE, subject, None))
-    arrival = Transition(without, after, Change(Operation.CREATE, None, subject))
-    return not any(one.result is Result.FAIL and one.key == verdict.key for one in answers(arrival))
+    """Whether no check finds in *after* what is not *known*; the first that does ends the matter."""
+    return all(findings(judge(check, after)) <= known for check in checks)
 
 
-def _summary(objects: Iterable[Mapping[str, Json]]) -> str:
-    names = []
+def summary(world: World, objects: Objects) -> str:
+    """As in "create HostEndpoint w1-nodeward; change GlobalNetworkPolicy guard"."""
+    created: list[str] = []
+    changed: list[str] = []
     for raw in objects:
-        metadata = raw["metadata"]
-        name = metadata["name"] if isinstance(metadata, dict) else ""
-        names.append(f"{raw['kind']} {name}")
-    return f"create {', '.join(names)}"
+        decoded = decode_object(raw, _PLACE)
+        ref = decoded.ref if isinstance(decoded, Decoded) else None
+        is_there = ref is not None and world.snapshot.find(ref) is not None
+        (changed if is_there else created).append(str(ref))
+    told = (("create", created), ("change", changed))
+    return "; ".join(f"{verb} {', '.join(names)}" for verb, names in told if names)
 
 
-def _text(objects: Iterable[Mapping[str, Json]]) -> str:
+def text(objects: Objects) -> str:
+    """*objects* as a manifest of several documents."""
     return str(yaml.safe_dump_all(objects, sort_keys=False, explicit_start=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.checks.contract import POLICY_KINDS, Check
+from service.checks.mending.hosts import with_tier
 from service.checks.verdict import Result, Severity, Verdict
 from service.model.kinds.tier import Tier
 from service.policy.cause import Hook
@@ -54,4 +55,5 @@ CHECK = Check(
         "tiers-unknown": "No Tier is given at all, so that it is not known whether this one exists.",
     },
     audit=audit,
+    remedies=with_tier,
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from service.checks.contract import Check
 from service.checks.hosts.kinds import selected_hosts
 from service.checks.hosts.proof import denials, some
+from service.checks.mending.hosts import for_pods_only
 from service.checks.verdict import Result, Severity, Verdict
 from service.model.kinds.global_network_policy import GlobalNetworkPolicy
 from service.model.selector import parse
@@ -69,4 +70,5 @@ CHECK = Check(
         "selects-hosts": "The policy selects host endpoints by negation, and denies nothing there today.",
     },
     audit=audit,
+    remedies=for_pods_only,
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
+from service.checks.mending.rules import ended
 from service.checks.nodeport.guard import bounds_source, rule_of
 from service.checks.rules.guards import guards
 from service.checks.verdict import Result, Severity, Verdict
@@ -128,4 +129,5 @@ CHECK = Check(
         "allow-only": "Untracked or preDNAT rules allow some sources, and none denies the rest."
     },
     audit=audit,
+    remedies=ended,
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
 from service.checks.hosts.proof import some
+from service.checks.mending.hosts import with_endpoint
 from service.checks.nodeport.guard import policeable
 from service.checks.nodeport.judge import Judge
 from service.checks.verdict import Result, Severity, Verdict
@@ -98,4 +99,5 @@ CHECK = Check(
         "interface": "An interface or address of the node is governed by none of its host endpoints.",
     },
     audit=audit,
+    remedies=with_endpoint,
 )

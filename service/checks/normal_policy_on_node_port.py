@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
 from service.checks.hosts.kinds import host_classes, selected_hosts
+from service.checks.mending.rules import before_dnat
 from service.checks.nodeport.openings import all_openings, ranges_text
 from service.checks.verdict import Result, Severity, Verdict
 from service.checks.witness import outside_packet
@@ -136,4 +137,5 @@ CHECK = Check(
         "forward": "A policy with applyOnForward names node ports: their numbers are gone when it looks.",
     },
     audit=audit,
+    remedies=before_dnat,
 )

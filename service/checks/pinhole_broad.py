@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING
 from service.checks.contract import Check
 from service.checks.nodeport.guard import bounds_port
 from service.checks.rules.guards import pinholes
+from service.checks.rules.insiders import knows_insiders, outsiders
 from service.checks.verdict import Result, Severity, Verdict
 from service.checks.witness import rule_packet
 from service.net.headerspace import Field
 from service.net.intervals import IntervalSet
 from service.net.prefixes import addresses_in, cidrs
-from service.policy.entries import known_addresses
-from service.policy.pools import Pools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from service.checks.rules.guards import Pinhole
     from service.checks.settings import CheckSettings
     from service.net.headerspace import HeaderSpace
-    from service.net.prefixes import Address, Family
     from service.policy.world import World
 
 _ID = "pinhole-broad"
@@ -61,30 +59,12 @@ def _judged(
     sources = space.project(Field.SRC) - trusted
     if IntervalSet.of((0, family.max_address)) <= sources:
         return None  # pinhole-any-source
-    cluster = _hosts(world, family) | (pods := _pods(world, family))
-    outside = IntervalSet.of(*(one for one in sources if not IntervalSet.of(one) & cluster))
+    outside = outsiders(world, sources, family)
     if not outside:
         return None
     return _verdict(
-        pinhole, space.restrict(Field.SRC, outside), outside, known=bool(pods) and bool(world.nodes)
+        pinhole, space.restrict(Field.SRC, outside), outside, known=knows_insiders(world, family)
     )
-
-
-def _hosts(world: World, family: Family) -> IntervalSet:
-    known = (one for node in world.node_names for one in known_addresses(world, node))
-    return _singles(known, family)
-
-
-def _pods(world: World, family: Family) -> IntervalSet:
-    """The addresses of pods, and those that pods will have, as far as they are known."""
-    nets = tuple(net for node in world.nodes.values() for net in node.pod_cidrs)
-    known = (one for pod in world.workloads.values() for one in pod.addresses)
-    planned = addresses_in(nets, family) | Pools(world).addresses(family)
-    return planned | _singles(known, family)
-
-
-def _singles(addresses: Iterable[Address], family: Family) -> IntervalSet:
-    return IntervalSet.of(*((one[1], one[1]) for one in addresses if one[0] is family))
 
 
 def _verdict(pinhole: Pinhole, space: HeaderSpace, outside: IntervalSet, *, known: bool) -> Verdict:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
+from service.checks.mending.rules import unpinned
 from service.checks.nodeport.openings import all_openings
 from service.checks.rules.guards import pinholes
 from service.checks.verdict import Result, Severity, Verdict
@@ -81,4 +82,5 @@ CHECK = Check(
     subjects=frozenset({"GlobalNetworkPolicy"}),
     reasons={"no-service": "An Allow names node ports that no Service opens."},
     audit=audit,
+    remedies=unpinned,
 )

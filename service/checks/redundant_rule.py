@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.checks.contract import POLICY_KINDS, Check
+from service.checks.mending.rules import removed
 from service.checks.rules.fates import unmet
 from service.checks.verdict import Result, Severity, Verdict
 from service.checks.witness import rule_packet
@@ -111,4 +112,5 @@ CHECK = Check(
         "wider-rule": "A wider rule of another policy does the same, so that its narrowness has no effect.",
     },
     audit=audit,
+    remedies=removed,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from itertools import count
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
@@ -27,13 +26,16 @@ APART = (
     "fix",
     "run",
     "settings",
+    "suggest",
     "verdict",
     "witness",
 )
 """The modules beside the checks that are none."""
 
 
-_FIXES_PER_CHECK = 20
+_FIXES = 20
+_OBJECTS_JUDGED = 10_000
+"""How many fixes of one audit are tried out: each costs an audit, so that large clusters get fewer."""
 
 
 @cache
@@ -48,19 +50,46 @@ def audit(
 ) -> Iterator[Verdict]:
     """The verdicts of all checks, or of those whose id is in *only*; by check, subject and key.
 
-    The first failures of each check come with a fix where one holds; to judge one is to judge the
-    cluster anew, so that it is not done for thousands.
+    The worst failures come with a fix where one holds; to try one out is to audit the cluster anew, so
+    that it is not done for thousands.
     """
+    found = [*judged(world, settings, only)]
+    by_id = {check.id: check for check in checks()}
+    mendable = [one for one in found if by_id[one.check].remedies and one.result is Result.FAIL]
+    mendable.sort(key=lambda one: -one.severity.score)
+    chosen = {id(one) for one in mendable[: _fixes(world)]}
+    for verdict in found:
+        if id(verdict) in chosen:
+            yield mended(verdict, world, settings)
+        else:
+            yield verdict
+
+
+def judged(
+    world: World, settings: CheckSettings, only: Container[str] | None = None
+) -> Iterator[Verdict]:
+    """As `audit`, without any fix."""
     for check in checks():
         if only is None or check.id in only:
-            failures = count()
-            for verdict in sorted(check.audit(world, settings), key=_order):
-                wanted = verdict.result is Result.FAIL and next(failures) < _FIXES_PER_CHECK
-                yield _fixed(verdict, check, world, settings=settings) if wanted else verdict
+            yield from sorted(check.audit(world, settings), key=_order)
 
 
-def _fixed(verdict: Verdict, check: Check, world: World, *, settings: CheckSettings) -> Verdict:
-    return with_fix(verdict, check, world, settings=settings, review=review)
+def mended(verdict: Verdict, world: World, settings: CheckSettings) -> Verdict:
+    """*verdict* with a fix that holds, if there is one."""
+    check = next(one for one in checks() if one.id == verdict.check)
+    return with_fix(
+        verdict,
+        check,
+        world,
+        settings=settings,
+        checks=checks(),
+        judge=lambda one, after: one.audit(after, settings),
+    )
+
+
+def _fixes(world: World) -> int:
+    objects = sum(len(one) for one in world.snapshot.maps.values())
+    return min(_FIXES, _OBJECTS_JUDGED // max(objects, 1))
 
 
 def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.checks.contract import POLICY_KINDS, Check
+from service.checks.mending.rules import unshadowed
 from service.checks.rules.fates import unmet
 from service.checks.verdict import Result, Severity, Verdict
 from service.checks.witness import rule_packet
@@ -118,4 +119,5 @@ CHECK = Check(
     subjects=POLICY_KINDS,
     reasons=_REASONS,
     audit=audit,
+    remedies=unshadowed,
 )

@@ -14,6 +14,7 @@ ALLOWED = {
     "bisect",
     "collections",
     "contextlib",
+    "copy",  # of an object that a fix edits
     "dataclasses",
     "difflib",
     "enum",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.checks.run import audit
+from service.checks.run import judged
 from service.checks.settings import CheckSettings
 from service.policy.world import World
 from tests.factories import decode, make_change, raw
@@ -50,7 +50,7 @@ def answers(world):
         for interface in INTERFACES
         for family in FAMILIES
     ]
-    return partitions, list(audit(world, SETTINGS))
+    return partitions, list(judged(world, SETTINGS))
 
 
 @st.composite

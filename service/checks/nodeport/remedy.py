@@ -29,7 +29,7 @@ _REMEDIABLE = frozenset(
         "port-open",
     }
 )
-_NODES_LIMIT = 20
+NODES_LIMIT = 20
 """For more nodes than this, automatic host endpoints are the better advice."""
 _FIRST_ORDER = 1000
 _STEP = 10
@@ -42,11 +42,11 @@ def remedies(
     """Sets of objects that may mend *verdict*, the smallest first; none is tried out yet."""
     del settings
     nodes = _nodes(verdict)
-    if verdict.reason not in _REMEDIABLE or len(nodes) > _NODES_LIMIT:
+    if verdict.reason not in _REMEDIABLE or len(nodes) > NODES_LIMIT:
         return
     endpoints: tuple[dict[str, Json], ...] = ()
     if verdict.reason == "node-without-host-endpoint":
-        endpoints = tuple(_host_endpoint(world, node) for node in nodes if _can_have(world, node))
+        endpoints = tuple(host_endpoint(world, node) for node in nodes if _can_have(world, node))
         if not endpoints:
             return
         yield endpoints
@@ -62,7 +62,7 @@ def _can_have(world: World, node: str) -> bool:
     return policeable(world, node) and bool(families(world, node))
 
 
-def _host_endpoint(world: World, node: str) -> dict[str, Json]:
+def host_endpoint(world: World, node: str) -> dict[str, Json]:
     """An endpoint for the addresses of *node* that none has, labelled as one that policy selects.
 
     It lists addresses and no interface, so that nothing is guessed, and has the profile that allows:
@@ -101,7 +101,7 @@ def _deny(world: World, verdict: Verdict) -> dict[str, Json]:
     name = f"nodeward-guard-{protocol.lower()}-{ports[0].replace(':', '-')}"
     spec: dict[str, Json] = {
         # Without an order it stands last by its name alone.
-        **({} if order is None else {"order": order}),
+        **({} if order is None else {"order": whole(order)}),
         "selector": "all()",
         "preDNAT": True,
         "applyOnForward": True,
@@ -114,6 +114,11 @@ def _deny(world: World, verdict: Verdict) -> dict[str, Json]:
         "metadata": {"name": name if order is not None else f"zz-{name}"},
         "spec": spec,
     }
+
+
+def whole(order: float) -> int | float:
+    """*order* as people write it: 30 and not 30.0."""
+    return int(order) if order == int(order) else order
 
 
 def _order(guards: list[Policy]) -> float | None:
