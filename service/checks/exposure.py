@@ -14,6 +14,7 @@ from service.net.flow import protocol_name
 from service.net.headerspace import Field, HeaderSpace
 from service.net.prefixes import cidrs
 from service.policy.cause import Decision
+from service.policy.stalls import stalled, stalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +31,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What untracked and preDNAT policy make of packets to an opening at one entry of alike nodes."""
+    """What untracked and preDNAT policy make of packets to an opening at one entry of alike nodes.
+
+    ``stalls`` say why what is written may not be in force on one of them: then nothing is sure.
+    """
 
     opening: Opening
     nodes: tuple[str, ...]
     entry: Entry
     partition: Partition
+    stalls: tuple[str, ...] = ()
 
     @property
     def causes(self) -> tuple[Cause, ...]:
@@ -44,11 +49,12 @@ class Exposure:
 
     def sources(self, decision: Decision) -> list[str]:
         """The sources of which some packet surely has *decision*, as CIDRs."""
-        return _cidrs(self.partition.must(decision))
+        return [] if self.stalls else _cidrs(self.partition.must(decision))
 
     def unknown_sources(self) -> list[str]:
         """The sources of which some packet's fate is not known, as CIDRs."""
-        sure = (self.partition.must(decision) for decision in Decision)
+        known = () if self.stalls else Decision
+        sure = (self.partition.must(decision) for decision in known)
         family = self.entry.family
         return _cidrs(self.partition.live.may - HeaderSpace.union_all(family, sure))
 
@@ -67,7 +73,7 @@ class Exposure:
             "allowed": [*self.sources(Decision.ALLOW)],
             "undecided": [*self.sources(Decision.UNDECIDED)],
             "unknown_sources": [*self.unknown_sources()],
-            "unknown": [*self.partition.unknown()],
+            "unknown": [*self.stalls, *self.partition.unknown()],
             "rules": [rule_json(cause) for cause in self.causes],
             "parts": [self._part_json(part) for part in self.partition.parts],
         }
@@ -79,7 +85,7 @@ class Exposure:
             "decision": part.decision.value,
             "rule": rule_json(part.cause),
             "sources": [*_cidrs(part.space.may)],
-            "certain": part.space.is_exact,
+            "certain": part.space.is_exact and not self.stalls,
             "witness": witness_json(witness),
         }
 
@@ -101,4 +107,10 @@ def exposures(
             for one in judge.classes(family):
                 for entry in one.entries:
                     guarding = judge.guarding(entry, opening.packets(family), opening.served)
-                    yield Exposure(opening, one.nodes, entry, guarding.partition)
+                    why = tuple(dict.fromkeys(_stalls(world, one.nodes)))
+                    yield Exposure(opening, one.nodes, entry, guarding.partition, why)
+
+
+def _stalls(world: World, nodes: tuple[str, ...]) -> Iterator[str]:
+    if stalls(world):
+        yield from (why for node in nodes for why in stalled(world, node))
