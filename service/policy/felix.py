@@ -74,6 +74,8 @@ class FelixView:
     program_interfaces: tuple[str, ...] = (_DATA_INTERFACES,)
     """Patterns of the interfaces at which eBPF programs enforce the policies of hosts."""
     connect_balancing: str = "TCP"
+    translates_for_hosts: bool = True
+    """Whether programs translate what hosts call and no socket has translated."""
     doubts: tuple[str, ...] = ()
 
     def programs(self, family: Family) -> bool:
@@ -133,6 +135,7 @@ def felix_view(
         nat_ports=_range(values.get("nat_port_range")),
         program_interfaces=_patterns(values),
         connect_balancing=_connect_balancing(values),
+        translates_for_hosts=_word(values, "bpf_host_networked_nat_without_ctlb") != "disabled",
         doubts=tuple(doubts),
     )
 

@@ -115,7 +115,7 @@ def evaluate(
     if hook is Hook.WORKLOAD:
         walk.encapsulation()
     else:
-        walk.failsafes(_failsafe_space(chain.felix, family, hook=hook, direction=direction))
+        walk.failsafes(failsafe_space(chain.felix, family, hook=hook, direction=direction))
     for stretch in whole_tiers(chain.tiers, chain.direction) if stretches is None else stretches:
         walk.tier(stretch)
     walk.fall_off(namespaces)
@@ -287,7 +287,7 @@ def _profile_allows(name: str, namespaces: Container[str]) -> bool:
 
 
 @lru_cache(maxsize=_FAILSAFE_MEMO)
-def _failsafe_space(
+def failsafe_space(
     felix: FelixView, family: Family, *, hook: Hook, direction: Direction
 ) -> HeaderSpace:
     """The packets that the failsafe lists take out of a chain; the same for most of a cluster's.

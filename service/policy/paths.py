@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
-from service.net.prefixes import Family, addresses_in, format_ip
-from service.policy.cause import Direction, Hook, Reason
+from service.net.prefixes import Family, format_ip
+from service.policy.cause import Direction, Hook
 from service.policy.entries import LOOPBACK
+from service.policy.extent import Extent
+from service.policy.ipvs import IPVS, Ipvs
 from service.policy.kube_proxy import Socket
+from service.policy.local import Local, into_own_pod, unknown_pod
 from service.policy.profile import Dataplane
+from service.policy.programs import Programs
 from service.policy.rewrites import BACKEND, Rewrites, refusal_at, translation_at
-from service.policy.stages import Stage, Verdict
+from service.policy.stages import Verdict
 from service.policy.topology import Topology, is_loopback
 from service.policy.translation import Translator
-from service.policy.walk import Extent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,8 +41,6 @@ T = TypeVar("T")
 
 _TRANSLATIONS = 2
 """A node port may lead to a node port of another node; more of that would be a circle."""
-_NEIGHBOURS = IntervalSet.of((130, 133), (135, 136))
-"""The ICMPv6 types without which a pod finds no neighbour: Felix lets them through to the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tracking:
+class Tracking:
     """What connection tracking keeps of a packet on one node: whether at all, and to masquerade it."""
 
     untracked: bool = False
@@ -71,9 +72,12 @@ class Paths:
         self._world = world
         self._entry = entry
         self._family = family
-        self._protocol = protocol
+        self.protocol = protocol
         self.topology = _kept(world, "topology", lambda: Topology(world))
-        self._rewrites = Rewrites(world, self.topology, family)
+        self.rewrites = Rewrites(world, self.topology, family)
+        self.local = Local(world, self.topology, family)
+        self._ipvs = Ipvs(self, world, family)
+        self._programs = Programs(self, world, family)
         self.translator = _kept(world, "translator", lambda: Translator(world, self.topology))
 
     def from_node(self, walk: Walk, node: str, socket: Socket) -> Walk:
@@ -83,136 +87,93 @@ class Paths:
         if out.doubts:
             return walk.stopped(*out.doubts)
         walk = walk.rewritten(self._box({Field.SRC: out.sources}), Field.SRC)
+        if self._runs_programs(node):
+            return self._programs.from_node(walk, out, socket)
         if out.pod is None:
             walk = walk.judge(out, Hook.UNTRACKED, Direction.EGRESS)
-        translation = self._translation(walk, node, socket)
+        translation = self.translation(walk, node, socket)
         if translation is not None:
+            is_handed_on = translation.by_kube_proxy and not translation.refusal
+            if is_handed_on and self._has_ipvs(node):
+                return walk.stopped(f"{IPVS}: who judges a host's own call of a Service")
             if walk.may_be_accepted:
                 return self._untranslated_by_sender(walk, out, socket, call=translation.call)
             return self._translated_by_sender(walk, out, translation)
         if is_loopback(address) and self._is_node_port(socket.port):
             return walk.stopped("whether node ports answer on loopback depends on kube-proxy")
         if self.topology.is_unknown_pod(address):
-            return walk.left(_unknown_pod(address))
+            return walk.left(unknown_pod(address))
         if out.pod is None:
-            walk = self._out_of_host(walk, out)
+            walk = self.local.send(walk, out)
         return self._sent(walk, out, socket)
 
     def arrive(self, walk: Walk, link: Link, socket: Socket) -> Walk:
         """The way of what comes in by *link* for *socket*."""
         if link.doubts:
             return walk.stopped(*link.doubts)
+        if self._runs_programs(link.node):
+            return self._programs.arrive(walk, link, socket)
         walk = walk.reopened()
         if link.pod is None:
             walk = walk.judge(link, Hook.UNTRACKED, Direction.INGRESS)
         untracked = walk.may_be_accepted
         walk = walk.judge(link, Hook.PRE_DNAT, Direction.INGRESS)
         is_loop = link.interface == LOOPBACK
-        translation = None if is_loop else self._translation(walk, link.node, socket)
+        translation = None if is_loop else self.translation(walk, link.node, socket)
         if translation is None:
-            return self._routed(walk, link, socket, tracking=_Tracking(untracked=untracked))
+            if self._has_ipvs(link.node) and self._ipvs.takes(walk, link, socket):
+                return self._ipvs.delivered(walk, link)
+            return self.routed(walk, link, socket, tracking=Tracking(untracked=untracked))
         if untracked:
             return _untranslated(walk, link, translation)
-        return self._translated(walk, link, translation)
+        if translation.by_kube_proxy and self._has_ipvs(link.node):
+            return self._ipvs.translated(walk, link, translation)
+        return self.translated(walk, link, translation)
 
-    def _translation(self, walk: Walk, node: str, socket: Socket) -> Translation | None:
+    def _has_ipvs(self, node: str) -> bool:
+        return self._world.felix(node).dataplane is Dataplane.IPVS
+
+    def _runs_programs(self, node: str) -> bool:
+        return self._world.felix(node).dataplane is Dataplane.BPF
+
+    def translation(self, walk: Walk, node: str, socket: Socket) -> Translation | None:
+        """What *node* makes of the destination; None where it leaves it alone."""
         if walk.ended:
             return None
-        return self.translator.of(walk, node, socket, protocol=self._protocol)
+        return self.translator.of(walk, node, socket, protocol=self.protocol)
 
     def _is_node_port(self, port: int | None) -> bool:
-        return self.translator.is_node_port(self._family, self._protocol, port)
+        return self.translator.is_node_port(self._family, self.protocol, port)
 
-    def _routed(self, walk: Walk, link: Link, socket: Socket, *, tracking: _Tracking) -> Walk:
+    def routed(self, walk: Walk, link: Link, socket: Socket, *, tracking: Tracking) -> Walk:
         """To a process of the node, or on to where the routes lead."""
         if self.topology.is_local(link.node, socket.address):
-            return self._to_host(walk, link)
+            return self.local.receive(walk, link)
         walk = walk.judge(link, Hook.FORWARD, Direction.INGRESS)
         if link.pod is not None:
             walk = walk.judge_workload(link.pod, Direction.EGRESS)
         if self.topology.is_unknown_pod(socket.address):
-            return walk.left(_unknown_pod(socket.address))
+            return walk.left(unknown_pod(socket.address))
         out = self.topology.way_out(link.node, socket.address)
         if out.doubts:
             return walk.stopped(*out.doubts)
         if out.pod is not None:
             walk = walk.judge_workload(out.pod, Direction.INGRESS)
         walk = walk.reopened().judge(out, Hook.FORWARD, Direction.EGRESS)
-        leaves = not tracking.untracked and self._rewrites.leaves_pools(walk, link.node, socket)
+        leaves = not tracking.untracked and self.rewrites.leaves_pools(walk, link.node, socket)
         if tracking.masquerades or leaves:
-            walk = self._rewrites.masqueraded(walk, out)
-        return self._onto_wire(walk, out, socket)
-
-    def _to_host(self, walk: Walk, link: Link) -> Walk:
-        """To a process of the host: pods by a hook of their own, and never past a host endpoint."""
-        if not walk.ended and self._is_wrapped(walk, link):
-            return self._unwrapped(walk, link)
-        if link.pod is None:
-            return walk.judge(link, Hook.NORMAL, Direction.INGRESS)
-        if walk.within(self._neighbour_discovery()):
-            return walk
-        walk = walk.judge_workload(link.pod, Direction.EGRESS)
-        return self._endpoint_to_host(walk, link)
-
-    def _is_wrapped(self, walk: Walk, link: Link) -> bool:
-        """Whether Felix takes the packets on *link* for such as carry others."""
-        is_programmed = self._world.felix(link.node).programs(self._family)
-        return is_programmed and walk.within(self.topology.pools.wrapped(self._family))
-
-    def _unwrapped(self, walk: Walk, link: Link) -> Walk:
-        """An outer packet: Felix takes it from other nodes, whatever policy says, and from nobody else."""
-        external = addresses_in(self._world.felix(link.node).external_nodes, self._family)
-        known = self.topology.calico_addresses(self._family) | external
-        is_known = walk.comes_from(known)
-        note = "" if is_known else "encapsulated packets come from nodes only"
-        verdict = Verdict.ALLOW if is_known else Verdict.DENY
-        reason = Reason.ENCAPSULATION.value
-        stage = Stage(link.node, Hook.NORMAL, Direction.INGRESS, verdict, reason=reason, note=note)
-        return walk.told(stage) if is_known else walk.refused(stage)
-
-    def _endpoint_to_host(self, walk: Walk, link: Link) -> Walk:
-        """Felix's ``defaultEndpointToHostAction``; after Return the host's own rules are taken to accept."""
-        felix = self._world.felix(link.node)
-        if link.pod is None or not felix.programs(self._family):
-            return walk
-        action = felix.endpoint_to_host_action
-        verdict = _TO_HOST.get(action, Verdict.DENY)
-        stage = Stage(
-            link.node,
-            Hook.WORKLOAD,
-            Direction.EGRESS,
-            verdict,
-            endpoint=link.pod.name,
-            reason=Reason.DEFAULT_ACTION.value,
-            note=f"defaultEndpointToHostAction {action}",
-        )
-        return walk.refused(stage) if verdict is Verdict.DENY else walk.told(stage)
-
-    def _neighbour_discovery(self) -> HeaderSpace:
-        if self._family is Family.V4:
-            return HeaderSpace.nothing(self._family)
-        return self._box({Field.PROTOCOL: IntervalSet.single(58), Field.ICMP_TYPE: _NEIGHBOURS})
-
-    def _out_of_host(self, walk: Walk, out: Link) -> Walk:
-        """Normal egress policy on what a host sends; wrapped packets to other nodes are exempt."""
-        if not walk.ended and self._is_wrapped(walk, out):
-            nodes = self._box({Field.DST: self.topology.calico_addresses(self._family)})
-            if walk.within(nodes):
-                reason = Reason.ENCAPSULATION.value
-                return walk.told(
-                    Stage(out.node, Hook.NORMAL, Direction.EGRESS, Verdict.ALLOW, reason=reason)
-                )
-        return walk.judge(out, Hook.NORMAL, Direction.EGRESS)
+            walk = self.rewrites.masqueraded(walk, out)
+        return self.onto_wire(walk, out, socket)
 
     def _sent(self, walk: Walk, out: Link, socket: Socket) -> Walk:
         """Out by *out*: back in over loopback, into a pod of the node, or onto the wire."""
         if out.pod is not None:
-            return walk.told(_into_own_pod(out.node, out.pod.name))
+            return walk.told(into_own_pod(out.node, out.pod.name))
         if self.topology.is_local(out.node, socket.address):
             return self.arrive(walk, out, socket)
-        return self._onto_wire(walk, out, socket)
+        return self.onto_wire(walk, out, socket)
 
-    def _onto_wire(self, walk: Walk, out: Link, socket: Socket) -> Walk:
+    def onto_wire(self, walk: Walk, out: Link, socket: Socket) -> Walk:
         """On to the node that has the address, or whose pod has it, perhaps inside of another packet."""
         receiver = self.topology.place(socket.address)
         if out.pod is not None or walk.ended:
@@ -229,7 +190,7 @@ class Paths:
         """A packet of a host for a Service that untracked policy accepts: it leaves as it is."""
         if walk.may_be_open:
             return walk.stopped(f"whether the packet is translated for {call}")
-        return self._onto_wire(walk, out, socket)
+        return self.onto_wire(walk, out, socket)
 
     def _astray(self, walk: Walk, out: Link, socket: Socket) -> Walk:
         """A packet for a Service's address that nobody translates, to wherever routers send it."""
@@ -252,7 +213,7 @@ class Paths:
         fields = {
             Field.PROTOCOL: IntervalSet.single(tunnel.protocol),
             Field.DST: IntervalSet.single(address[1]),
-            Field.SRC_PORT: self._rewrites.drawn_ports(out.node),
+            Field.SRC_PORT: self.rewrites.drawn_ports(out.node),
         }
         if tunnel.port is not None:
             fields[Field.DST_PORT] = IntervalSet.single(tunnel.port)
@@ -260,23 +221,23 @@ class Paths:
         start = walk.carrying(self._box(fields))
         return ways.from_node(start, out.node, Socket(address, tunnel.port))
 
-    def _translated(self, walk: Walk, link: Link, translation: Translation) -> Walk:
+    def translated(self, walk: Walk, link: Link, translation: Translation) -> Walk:
         """Translated as it comes in, and on to each group of backends that go the same way."""
         node, direction = link.node, Direction.INGRESS
         if translation.refusal:
             return walk.refused(refusal_at(node, direction, translation.refusal))
         stage = translation_at(node, direction)
         if translation.backends is None:
-            walk = self._rewrites.to_unknown(walk, stage, translation)
+            walk = self.rewrites.to_unknown(walk, stage, translation)
             walk = walk.judge(link, Hook.FORWARD, direction)
             return walk.left(f"{translation.call} leads to a pod that is not known")
-        tracking = _Tracking(masquerades=translation.masquerades)
+        tracking = Tracking(masquerades=translation.masquerades)
 
         def onward(group: tuple[Backend, ...]) -> Walk:
-            way = self._rewrites.redirected(walk, group, stage, call=translation.call)
-            return self._routed(way, link, group[0].socket, tracking=tracking)
+            way = self.rewrites.redirected(walk, group, stage, call=translation.call)
+            return self.routed(way, link, group[0].socket, tracking=tracking)
 
-        return self._forked(walk, translation.backends, onward)
+        return self.forked(walk, translation.backends, onward)
 
     def _translated_by_sender(self, walk: Walk, first: Link, translation: Translation) -> Walk:
         """Translated on its way out; *first* is where it would have gone without."""
@@ -288,12 +249,12 @@ class Paths:
 
         def onward(group: tuple[Backend, ...]) -> Walk:
             stage = translation_at(node, direction)
-            way = self._rewrites.redirected(walk, group, stage, call=translation.call)
+            way = self.rewrites.redirected(walk, group, stage, call=translation.call)
             if self.topology.is_unknown_pod(group[0].socket.address):
                 return self._out_to_unknown_pod(way, first, group[0])
             return self._out_to_backend(way, first, group[0].socket, translation=translation)
 
-        return self._forked(walk, translation.backends, onward)
+        return self.forked(walk, translation.backends, onward)
 
     def _out_to_backend(
         self, walk: Walk, first: Link, socket: Socket, *, translation: Translation
@@ -303,7 +264,7 @@ class Paths:
             return walk.stopped(*out.doubts)
         walk = self._host_egress(walk, first, None if out.pod else out)
         if translation.masquerades and out.pod is None:
-            walk = self._rewrites.masqueraded(walk, out)
+            walk = self.rewrites.masqueraded(walk, out)
         return self._sent(walk, out, socket)
 
     def _out_to_unknown_pod(self, walk: Walk, first: Link, backend: Backend) -> Walk:
@@ -313,11 +274,11 @@ class Paths:
             return walk.stopped(f"on which node {format_ip(*address)} is, is not known")
         if backend.node == node:
             walk = self._host_egress(walk, first, None)
-            return walk.told(_into_own_pod(node))
+            return walk.told(into_own_pod(node))
         out = self.topology.way_out(node, address)
         if out.doubts:
             return walk.stopped(*out.doubts)
-        return self._host_egress(walk, first, out).left(_unknown_pod(address))
+        return self._host_egress(walk, first, out).left(unknown_pod(address))
 
     def _host_egress(self, walk: Walk, first: Link, out: Link | None) -> Walk:
         """Normal egress policy on a translated packet of a host; *out* is None towards its own pods.
@@ -343,7 +304,7 @@ class Paths:
             "iptables and nftables differ for a host's calls of Services, and nftablesMode is Auto",
         )
 
-    def _forked(
+    def forked(
         self,
         walk: Walk,
         backends: Iterable[Backend],
@@ -371,24 +332,12 @@ class Paths:
         return HeaderSpace.box(self._family, fields)
 
 
-_TO_HOST = {"Accept": Verdict.ALLOW, "Return": Verdict.UNDECIDED}
-
-
 def _untranslated(walk: Walk, link: Link, translation: Translation) -> Walk:
     """A packet for a Service that untracked policy accepts: conntrack, and so NAT, lets it be."""
     if walk.may_be_open:
         return walk.stopped(f"whether the packet is translated for {translation.call}")
     note = f"untracked packets are never translated for {translation.call}: nobody listens there"
     return walk.refused(refusal_at(link.node, Direction.INGRESS, note))
-
-
-def _into_own_pod(node: str, pod: str = "") -> Stage:
-    note = "no policy is between a host and its own pods"
-    return Stage(node, Hook.WORKLOAD, Direction.INGRESS, Verdict.SKIPPED, pod, note=note)
-
-
-def _unknown_pod(address: Address) -> str:
-    return f"what pod has {format_ip(*address)} is not known"
 
 
 def _kept(world: World, name: str, make: Callable[[], T]) -> T:

@@ -15,6 +15,7 @@ from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.policy.destinations import Destinations
 from service.policy.entries import LOOPBACK
+from service.policy.extent import DividedError, Extent
 from service.policy.flow_query import Via
 from service.policy.ledger import Outcome
 from service.policy.paths import Entry, Paths
@@ -23,7 +24,7 @@ from service.policy.senders import Sender, SenderKind, Senders
 from service.policy.stages import Connection, Disposition
 from service.policy.targets import targets
 from service.policy.topology import is_loopback
-from service.policy.walk import DividedError, Extent, Walk
+from service.policy.walk import Walk
 from service.policy.witness import witness
 
 if TYPE_CHECKING:

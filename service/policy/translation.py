@@ -41,6 +41,13 @@ class Translation:
     port: int | None = None
     masquerades: bool = False
     refusal: str = ""
+    access: Access | None = None
+    """By which address of a Service it is called; None for a host port, which the CNI translates."""
+
+    @property
+    def by_kube_proxy(self) -> bool:
+        """Whether kube-proxy, or what stands in for it, makes the translation."""
+        return self.access is not None
 
 
 class Translator:
@@ -99,7 +106,7 @@ class Translator:
     def _of_service(self, walk: Walk, node: str, call: Call, *, family: Family) -> Translation:
         if _is_out_of_range(walk, call, family):
             why = f"{call}: the source is in none of its loadBalancerSourceRanges"
-            return Translation(str(call), refusal=why)
+            return Translation(str(call), refusal=why, access=call.access)
         from_pods = self._are_pods(walk, family)
         from_node = walk.comes_from(self._topology.local_addresses(node, family))
         # kube-proxy spares pods and its own node what a Local policy asks of the outside.
@@ -109,18 +116,18 @@ class Translator:
         if backends is None:
             target = call.port.target_port
             port = target if isinstance(target, int) else None
-            return Translation(str(call), None, port=port)
+            return Translation(str(call), None, port=port, access=call.access)
         if not backends:
             where = " on this node" if only_on else ""
             why = f"{call}: kube-proxy drops it, no endpoint is eligible{where}"
-            return Translation(str(call), refusal=why)
+            return Translation(str(call), refusal=why, access=call.access)
         if not call.is_external:
             masquerades = not from_pods
         elif call.keeps_local:
             masquerades = from_node
         else:
             masquerades = True
-        return Translation(str(call), backends, masquerades=masquerades)
+        return Translation(str(call), backends, masquerades=masquerades, access=call.access)
 
     def _of_host_port(self, node: str, socket: Socket, protocol: int) -> Translation | None:
         if socket.port is None or self._topology.owner(socket.address) != node:

@@ -7,7 +7,6 @@ change does is said here once, of sets.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING
@@ -16,6 +15,8 @@ from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.policy.cause import Decision, Direction, Hook, Reason
 from service.policy.crowds import fate_in_crowds
 from service.policy.explain import looks
+from service.policy.extent import DividedError, Extent
+from service.policy.hooks import evaluate
 from service.policy.ledger import BLANK, Change, Ledger
 from service.policy.stages import (
     Connection,
@@ -30,32 +31,14 @@ from service.policy.stages import (
 from service.policy.stalls import stalled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from service.net.intervals import IntervalSet
-    from service.policy.hooks import TierPolicies
+    from service.policy.hooks import Chain, TierPolicies
     from service.policy.partition import Partition
     from service.policy.topology import Link
     from service.policy.workloads import WorkloadEndpoint
     from service.policy.world import World
-
-
-class Extent(Enum):
-    """What the packets of a walk are."""
-
-    ONE = "one"
-    """One packet, of which something is left open: all that it may be goes one way."""
-    MANY = "many"
-    """Many packets, each with a way and a fate of its own."""
-
-
-class DividedError(Exception):
-    """The packets of a walk do not all go one way: those *sent* do, or the others."""
-
-    def __init__(self, sent: HeaderSpace) -> None:
-        """That *sent* part with the rest."""
-        super().__init__("not all packets go one way")
-        self.sent = sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +152,17 @@ class Walk:
         tiers = self.world.resolve(hep, hook, direction) if hep and self._tells_rules else ()
         return self._judged(blank, partition, tiers)
 
+    def judge_chain(self, blank: Stage, chain: Chain, namespaces: Container[str]) -> Walk:
+        """The walk after *chain*, whoever made it; *blank* is its stage."""
+        if self.ended:
+            return self
+        if not self.open.may:
+            return self._telling(replace(blank, note="accepted before"))
+        if self.connection is Connection.ESTABLISHED and chain.hook is not Hook.UNTRACKED:
+            return self._established(blank)
+        partition = evaluate(chain, self.open, matcher=self.world.matcher, namespaces=namespaces)
+        return self._judged(blank, partition, chain.tiers if self._tells_rules else ())
+
     def judge_workload(self, pod: WorkloadEndpoint, direction: Direction) -> Walk:
         """The walk after the hook of *pod*, which heeds no earlier acceptance."""
         if self.ended or self.pod_policy is PodPolicy.IGNORED:
@@ -243,6 +237,12 @@ class Walk:
             case _:
                 pass
         return replace(self._telling(stage), ledger=ledger)
+
+    def accepted_by(self, stage: Stage) -> Walk:
+        """The walk whose packets *stage* accepts all, so that the hooks of the node leave them alone."""
+        if self.ended:
+            return self
+        return replace(self.told(stage), open=_nothing(self.open.may), accepted=self.live)
 
     def refused(self, stage: Stage) -> Walk:
         """The walk of which *stage* denies everything."""

@@ -165,7 +165,7 @@ ICMP_WITH_CODE = {"action": "Deny", "protocol": "ICMP", "icmp": {"type": 8, "cod
     [
         ({"nftablesMode": "Disabled"}, "allowed"),
         ({"nftablesMode": "Enabled"}, "unknown"),
-        ({"bpfEnabled": True}, "unknown"),
+        ({"bpfEnabled": True}, "allowed"),
         ({"failsafeInboundHostPorts": [{"protocol": "SCTP", "port": 22}]}, "unknown"),
     ],
 )

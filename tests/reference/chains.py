@@ -83,7 +83,7 @@ def _untracked(
     inward = direction == "ingress"
     peer = packet.src if inward else packet.dst
     there, back = (INBOUND, OUTBOUND) if inward else (OUTBOUND, INBOUND)
-    if _is_failsafe(host, there, packet.protocol, packet.dst_port, peer) or _is_failsafe(
+    if is_failsafe(host, there, packet.protocol, packet.dst_port, peer) or is_failsafe(
         host, back, packet.protocol, packet.src_port, peer
     ):
         return chain.ends("undecided", "failsafe")
@@ -99,7 +99,7 @@ def pre(world: World, host: Host, interface: str, packet: Packet) -> Stage | Non
     chain = Chain(world, host, "preDNAT", "ingress", endpoint)
     if packet.established:
         return chain.ends("undecided", "established")
-    if _is_failsafe(host, INBOUND, packet.protocol, packet.dst_port, packet.src):
+    if is_failsafe(host, INBOUND, packet.protocol, packet.dst_port, packet.src):
         return chain.ends("undecided", "failsafe")
     ruling = chain.rules_on(host.attached[endpoint].pre_dnat, packet)
     return chain.ruled(ruling) if ruling else chain.ends("undecided", "")
@@ -111,8 +111,8 @@ def hin(world: World, host: Host, interface: str, packet: Packet) -> Stage | Non
     if endpoint is None:
         return None
     chain = Chain(world, host, "normal", "ingress", endpoint)
-    is_failsafe = _is_failsafe(host, INBOUND, packet.protocol, packet.dst_port, packet.src)
-    return _normal(chain, packet, is_failsafe=is_failsafe)
+    spared = is_failsafe(host, INBOUND, packet.protocol, packet.dst_port, packet.src)
+    return _normal(chain, packet, is_spared=spared)
 
 
 def hout(world: World, host: Host, endpoint: Endpoint | None, packet: Packet) -> Stage | None:
@@ -120,8 +120,8 @@ def hout(world: World, host: Host, endpoint: Endpoint | None, packet: Packet) ->
     if endpoint is None:
         return None
     chain = Chain(world, host, "normal", "egress", endpoint)
-    is_failsafe = _is_failsafe(host, OUTBOUND, packet.protocol, packet.dst_port, packet.dst)
-    return _normal(chain, packet, is_failsafe=is_failsafe)
+    spared = is_failsafe(host, OUTBOUND, packet.protocol, packet.dst_port, packet.dst)
+    return _normal(chain, packet, is_spared=spared)
 
 
 def hfwd_in(world: World, host: Host, interface: str, packet: Packet) -> Stage | None:
@@ -153,22 +153,36 @@ def wegr(world: World, host: Host, pod: Endpoint, packet: Packet) -> Stage:
     chain = Chain(world, host, "workload", "egress", pod)
     if not packet.established and _is_forbidden_encapsulation(host, packet):
         return chain.ends("deny", "encapsulation")
-    return _normal(chain, packet, is_failsafe=False)
+    return _normal(chain, packet, is_spared=False)
 
 
 def wing(world: World, host: Host, pod: Endpoint, packet: Packet) -> Stage:
     """WING, to a pod: its normal ingress."""
-    return _normal(Chain(world, host, "workload", "ingress", pod), packet, is_failsafe=False)
+    return _normal(Chain(world, host, "workload", "ingress", pod), packet, is_spared=False)
 
 
-def _normal(chain: Chain, packet: Packet, *, is_failsafe: bool) -> Stage:
+def _normal(chain: Chain, packet: Packet, *, is_spared: bool) -> Stage:
     """Normal tiers, then profiles, then drop."""
     if packet.established:
         return chain.ends("allow", "established")
-    if is_failsafe:
+    if is_spared:
         return chain.ends("allow", "failsafe")
     ruling = chain.rules_on(chain.host.attached[chain.endpoint].normal, packet)
     return chain.ruled(ruling or judge_profiles(chain.endpoint.profiles, chain.world.profiles))
+
+
+def bare(
+    world: World, host: Host, endpoint: Endpoint, hook: str, direction: str, packet: Packet
+) -> Stage:
+    """A host endpoint's chain without failsafe ports, as eBPF programs have it."""
+    chain = Chain(world, host, hook, direction, endpoint)
+    if packet.established:
+        return chain.ends("undecided" if hook == "preDNAT" else "allow", "established")
+    if hook == "normal":
+        return _normal(chain, packet, is_spared=False)
+    lists = host.attached[endpoint]
+    ruling = chain.rules_on(lists.forward if hook == "forward" else lists.pre_dnat, packet)
+    return chain.ruled(ruling) if ruling else chain.ends("undecided", "")
 
 
 def _is_forbidden_encapsulation(host: Host, packet: Packet) -> bool:
@@ -177,7 +191,7 @@ def _is_forbidden_encapsulation(host: Host, packet: Packet) -> bool:
     return packet.protocol == IPIP and not host.felix.get("allowIPIPPacketsFromWorkloads")
 
 
-def _is_failsafe(host: Host, listing: str, protocol: int, port: int, peer: Address) -> bool:
+def is_failsafe(host: Host, listing: str, protocol: int, port: int, peer: Address) -> bool:
     """Is the port in the node's inbound or outbound list, for this peer?"""
     return any(_is_entry(entry, protocol, port, peer) for entry in host.felix[listing])
 

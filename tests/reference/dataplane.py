@@ -21,14 +21,26 @@ def configuration(specs: Mapping[str, Raw], node: str, chosen: Iterable[str]) ->
     return {field: value for name in names for field, value in (specs.get(name) or {}).items()}
 
 
-def failure(felix: Raw, attached: Mapping[Endpoint, Attached]) -> str:
-    """Why the chains do not tell what happens on a node; "" where they do."""
+def dataplane(felix: Raw, interfaces: Iterable[str], told: str) -> str:
+    """What carries out policies on a node: as `told`, unless that is "auto"."""
+    if told != "auto":
+        return told
     if felix.get("bpfEnabled"):
-        return "the eBPF dataplane is not modelled"
+        return "bpf"
+    if "kube-ipvs0" in interfaces:
+        return "ipvs"
+    modes = {"Enabled": "nftables", "Disabled": "iptables"}
+    return modes.get(felix.get("nftablesMode") or "", "auto")
+
+
+def failure(felix: Raw, attached: Mapping[Endpoint, Attached], plane: str) -> str:
+    """Why the chains do not tell what happens on a node; "" where they do."""
+    if plane == "ipvs" and felix.get("nftablesMode") == "Enabled":
+        return "Felix in nftables mode beside IPVS is not modelled"
     entries = [entry for name in _LISTS for entry in felix.get(name) or ()]
     if any(str(entry.get("protocol")).lower() not in {"tcp", "udp"} for entry in entries):
         return "Felix refuses its configuration: a failsafe port is neither TCP nor UDP"
-    if felix.get("nftablesMode") == "Disabled":
+    if plane not in {"nftables", "auto"}:
         return ""
     if felix.get("nftablesFilterDenyAction") == "Reject" and any(
         not endpoint.is_workload for endpoint in attached

@@ -41,6 +41,7 @@ class Host:
     attached: Mapping[Endpoint, Attached]
     felix: Raw
     failure: str
+    dataplane: str
 
     def is_programmed(self, family: int) -> bool:
         """Has Felix chains for the family? Without ipv6Support it leaves IPv6 alone."""
@@ -178,3 +179,9 @@ def same_subnet(node: Raw, other: Raw, family: int) -> bool:
     if own is None or others is None:
         return False
     return ip_interface(others).ip in ip_interface(own).network
+
+
+def require_modelled(host: Host) -> None:
+    """Raise UndecidedError where the chains do not tell what happens on the host."""
+    if host.failure:
+        raise UndecidedError(f"node {host.name}: {host.failure}")

@@ -16,7 +16,8 @@ class Model:
     """What Calico does with single packets in a cluster of these objects.
 
     The objects are as the API server returns them. `routes` tells of prefixes of Services which
-    node routers send them to. `minor` is the release of Calico. A flow is a dict in
+    node routers send them to. `minor` is the release of Calico,
+    `dataplane` what carries policies out where the objects do not tell. A flow is a dict in
     the trace format.
     """
 
@@ -26,8 +27,9 @@ class Model:
         routes: Mapping[str, str] = MappingProxyType({}),
         *,
         minor: int = NEWEST,
+        dataplane: str = "auto",
     ) -> None:
-        self._world = World(objects, minor)
+        self._world = World(objects, minor, dataplane)
         self._routes = routes
 
     def verdict(self, flow: Mapping[str, object]) -> Verdict:

@@ -15,6 +15,7 @@ PROTOCOLS = {
     "udplite": UDPLITE,
 }
 WITH_PORTS = {TCP, UDP, SCTP}
+_NEIGHBOUR_DISCOVERY = {130, 131, 132, 133, 135, 136}
 
 
 def protocol_number(value: str | int) -> int:
@@ -38,6 +39,15 @@ class Packet:
     @property
     def family(self) -> int:
         return self.src.version
+
+
+def is_neighbour_discovery(packet: Packet) -> bool:
+    """Is it ICMPv6 that a pod needs to find its neighbours?"""
+    return (
+        packet.protocol == ICMP6
+        and packet.icmp is not None
+        and packet.icmp[0] in _NEIGHBOUR_DISCOVERY
+    )
 
 
 @dataclass(frozen=True, slots=True)

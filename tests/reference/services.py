@@ -5,7 +5,7 @@ kubernetes/pkg/proxy/nftables/proxier.go, containernetworking plugins/meta/portm
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 
 from tests.reference.endpoints import is_host_networked, is_running, pod_addresses
@@ -24,6 +24,7 @@ class Frontend:
     service: Raw
     port: Raw
     is_external: bool
+    kind: str = ""
     source_ranges: tuple[str, ...] = ()
 
 
@@ -40,6 +41,7 @@ class Translation:
 
     backends: tuple[Backend, ...]
     masquerades: bool
+    access: str = ""
 
 
 class Services:
@@ -57,7 +59,8 @@ class Services:
         """What kube-proxy, else the CNI, does on the host to the packet; None for nothing."""
         frontend = next(self._frontends(packet, host), None)
         if frontend:
-            return self._through(frontend, packet, host)
+            found = self._through(frontend, packet, host)
+            return replace(found, access=frontend.kind)
         return self._host_port(packet, host)
 
     def is_address(self, address: Address) -> bool:
@@ -153,11 +156,11 @@ def _hits(service: Raw, port: Raw, packet: Packet, host: Host) -> Iterator[Front
         for kind, texts in _addresses(service).items():
             if str(packet.dst) in map(_canonical, texts):
                 ranges = spec.get("loadBalancerSourceRanges") if kind == "loadBalancer" else ()
-                yield Frontend(service, port, kind != "clusterIP", tuple(ranges or ()))
+                yield Frontend(service, port, kind != "clusterIP", kind, tuple(ranges or ()))
     families = spec.get("ipFamilies") or [f"IPv{packet.family}"]
     is_open = port.get("nodePort") == packet.dst_port and f"IPv{packet.family}" in families
     if is_open and host.owns(packet.dst) and not packet.dst.is_loopback:
-        yield Frontend(service, port, is_external=True)
+        yield Frontend(service, port, is_external=True, kind="nodePort")
 
 
 def _addresses(service: Raw) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from tests.reference import endpoints as ends
 from tests.reference import kubernetes, releases
-from tests.reference.dataplane import configuration, failure
+from tests.reference.dataplane import configuration, dataplane, failure
 from tests.reference.hosts import (
     Host,
     calico_addresses,
@@ -35,7 +35,10 @@ EPHEMERAL = PortRange(1024, 65535)
 class World:
     """A cluster: what every node's Felix computes from the datastore, and the nodes themselves."""
 
-    def __init__(self, objects: Iterable[Raw], minor: int = releases.NEWEST) -> None:
+    def __init__(
+        self, objects: Iterable[Raw], minor: int = releases.NEWEST, plane: str = "auto"
+    ) -> None:
+        self._plane = plane
         self._objects = list(objects)
         self.minor = minor
         self.tiers = self.of_kind("Tier")
@@ -93,6 +96,7 @@ class World:
         attached = {one: attach(one, self.policies, self.tiers) for one in (*pods, *own)}
         felix = self._felix(node)
         interfaces = read_interfaces(node)
+        plane = dataplane(felix, interfaces or (), self._plane)
         unknown = "" if interfaces else "which interface carries which address is not known"
         return Host(
             name=name,
@@ -103,7 +107,8 @@ class World:
             endpoints=tuple(own),
             attached=attached,
             felix=felix,
-            failure=unknown or self._stall(attached) or failure(felix, attached),
+            failure=unknown or self._stall(attached) or failure(felix, attached, plane),
+            dataplane=plane,
         )
 
     def _stall(self, attached: Mapping[ends.Endpoint, object]) -> str:
