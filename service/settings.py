@@ -81,6 +81,7 @@ _SELECTOR: Final = Form("Calico selector", str.strip)
 _PATH: Final = Form("path", str.strip)
 _URL: Final = matching(r"(https?://[^\s?#]+)?", "URL like https://audit.example.org")
 _NAMES: Final = list_of(str, "names")
+_PLACE: Final = matching(r"([a-z0-9.-]+/[a-z0-9.-]+)?", "namespace/name")
 _MODES: Final = list_of(str, "check[@point][:namespace]=action")
 _ANSWER: Final = one_of(get_args(Answer))
 _STRICTNESS: Final = one_of(get_args(Strictness))
@@ -204,6 +205,19 @@ class Settings:
         "system:serviceaccount:calico-system:calico-apiserver",
         text="Accounts under which Calico's aggregated API server stores what it has admitted: a "
         "break-glass that travels in the object is not authorised a second time.",
+    )
+    enforcement_config_map: str = _setting(
+        "enforcement.config_map",
+        _PLACE,
+        text="namespace/name of a ConfigMap whose key `enforcement` holds further modes; the webhook of a "
+        "live cluster reads it again within seconds. Empty: none.",
+    )
+    limits_reviews_per_second: int = _setting(
+        "limits.reviews_per_second",
+        integer(1, 1_000_000),
+        default="1000",
+        text="How many reviews one address may send to the webhook, twice as many at once, where clients "
+        "are not known by certificates.",
     )
     journal_folder: str = _setting(
         "journal.folder",

@@ -44,7 +44,25 @@ class ReviewedKind(StrEnum):
 
     SERVICE = "Service"
     GLOBAL_NETWORK_POLICY = "GlobalNetworkPolicy"
+    HOST_ENDPOINT = "HostEndpoint"
+    TIER = "Tier"
+    GLOBAL_NETWORK_SET = "GlobalNetworkSet"
+    NETWORK_SET = "NetworkSet"
+    NETWORK_POLICY = "NetworkPolicy"
+    FELIX_CONFIGURATION = "FelixConfiguration"
+    KUBE_CONTROLLERS_CONFIGURATION = "KubeControllersConfiguration"
+    CLUSTER_NETWORK_POLICY = "ClusterNetworkPolicy"
+    ADMIN_NETWORK_POLICY = "AdminNetworkPolicy"
+    BASELINE_ADMIN_NETWORK_POLICY = "BaselineAdminNetworkPolicy"
     OTHER = "other"
+
+    @classmethod
+    def of(cls, kind: str) -> ReviewedKind:
+        """The member of that name, OTHER where there is none."""
+        return cls(kind) if kind in _REVIEWED else cls.OTHER
+
+
+_REVIEWED: Final = frozenset(ReviewedKind)
 
 
 class ReviewResult(StrEnum):
@@ -133,6 +151,22 @@ _SNAPSHOT_REVISION = Gauge(
     registry=REGISTRY,
 )
 _AUDITS = Counter("nodeward_audits", "Audits run.", ["result"], registry=REGISTRY)
+_EVENTS = Counter(
+    "nodeward_events",
+    "Events about reviews and audits: published, or dropped.",
+    ["result"],
+    registry=REGISTRY,
+)
+_OVERRIDES = Counter(
+    "nodeward_admission_overrides",
+    "Refusals that break-glass passed.",
+    registry=REGISTRY,
+)
+_SHED = Counter(
+    "nodeward_admission_shed",
+    "Reviews that were refused unread, because they could not be answered in time.",
+    registry=REGISTRY,
+)
 _JOURNAL_FAILURES = Counter(
     "nodeward_journal_failures",
     "Decisions that are not known to be on disk.",
@@ -148,6 +182,21 @@ _BUILD = Gauge(
     "nodeward_build_info", "1, labelled with the version.", ["version"], registry=REGISTRY
 )
 _BUILD.labels(__version__).set(1)
+
+
+def count_event(*, published: bool) -> None:
+    """Record one Event that was published, or could not be."""
+    _EVENTS.labels((Outcome.OK if published else Outcome.FAILED).value).inc()
+
+
+def count_override() -> None:
+    """Record one refusal that a caller passed by right."""
+    _OVERRIDES.inc()
+
+
+def count_shed() -> None:
+    """Record one review that was told to come again."""
+    _SHED.inc()
 
 
 def count_journal_failure(records: int = 1) -> None:

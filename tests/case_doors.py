@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import time
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from service.admission.decide import decide
 from service.admission.terms import terms
@@ -22,6 +24,7 @@ from service.cli.main import run
 from service.cluster.watch import Watch, read_whole
 from service.policy.world import World
 from service.store.port import open_store
+from tests.door_factories import open_door
 from webhook.app import create_app as create_webhook
 from webhook.judge import Judge
 
@@ -98,9 +101,11 @@ class Webhook:
         self._watch = Watch(paths, lambda: World.of(read_whole(paths).snapshot, profile))
         judged = partial(decide, terms=terms(case.settings), now_s=int(time.time()))
         judge = Judge(self._watch, judged, case.settings.on_error)
-        self._client = create_webhook(
-            self._watch, judge, body_limit_bytes=_LIMIT_BYTES
-        ).test_client()
+        self._stack = ExitStack()
+        folder = self._stack.enter_context(TemporaryDirectory())
+        door = self._stack.enter_context(open_door(judge, Path(folder)))
+        app = create_webhook(self._watch, door, body_limit_bytes=_LIMIT_BYTES)
+        self._client = app.test_client()
         self._watch.start()
         end = time.monotonic() + _START_S
         while self._watch.current.world is None:
@@ -109,6 +114,7 @@ class Webhook:
 
     def close(self):
         self._watch.close()
+        self._stack.close()
 
     def review(self, review):
         answer = self._client.post("/admit", json=review)

@@ -64,7 +64,13 @@ class WebhookDoor:
         folder.issue(self.certificates, folder.DEFAULT_HOSTS, datetime.now(UTC))
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                self.command(), stderr=log, env={**os.environ, **self.environment}
+                self.command(),
+                stderr=log,
+                env={
+                    **os.environ,
+                    "NODEWARD_JOURNAL_FOLDER": str(self.journal),
+                    **self.environment,
+                },
             )
         try:
             self.wait_until_ready()
@@ -80,11 +86,15 @@ class WebhookDoor:
         return [
             *(sys.executable, "-m", "service", "webhook"),
             *(("--manifests", str(self.manifests)) if self.manifests else ()),
-            *("--port", str(self.port)),
+            *("--port", str(self.port), "--metrics-port", "0"),
             *("--tls-cert", str(self.certificates.server_certificate)),
             *("--tls-key", str(self.certificates.server_key)),
             *self.options,
         ]
+
+    @property
+    def journal(self) -> Path:
+        return self.state / "journal"
 
     @property
     def log_file(self) -> Path:

@@ -29,7 +29,7 @@ class Unjudged(Enum):
     """Why a review got no judgement: HTTP-like code of its status, and the words for a user."""
 
     NO_WORLD = (503, "the cluster that it judges by could not be read yet")
-    LATE = (504, "the API server's time limit had passed before the review could be judged")
+    LATE = (504, "the API server's time limit would have passed before the review was judged")
     FAULT = (500, "it failed; the webhook's log tells where")
 
 
@@ -68,6 +68,10 @@ class Judge:
             )
             return self._without_judgement(review, Unjudged.FAULT)
         return Judgement(decision, _result(decision), reading)
+
+    def late(self, review: ReviewRequest) -> Judgement:
+        """The answer to a review whose judgement did not come in time."""
+        return self._without_judgement(review, Unjudged.LATE)
 
     def _decided(
         self, review: ReviewRequest, reading: Reading, deadline: float | None

@@ -30,27 +30,40 @@ class Options:
     threads: int
 
 
-def run(served: Manifests | Cluster, options: Options) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What else the command line says: whose certificates are asked for, and where metrics are served."""
+
+    client_ca: Path | None = None
+    host: str = "127.0.0.1"
+    metrics_port: int = 0
+
+
+def run(served: Manifests | Cluster, options: Options, extras: Extras | None = None) -> None:
     """Serve reviews in the world of what is *served* until a signal ends it.
 
     Raises: SystemExit.
     """
-    settings = {**asdict(options), "ssl_context": _ssl_context}
-    process.run(settings, functools.partial(_app, served))
+    extras = extras or Extras()
+    contexts = Contexts(Path(options.certfile), Path(options.keyfile), extras.client_ca)
+
+    def ssl_context(_config: Config, _default: object) -> ssl.SSLContext:
+        """The context for one connection, from the files as they stand on disk now."""
+        return contexts.current()
+
+    settings = {**asdict(options), "ssl_context": ssl_context}
+    process.run(settings, functools.partial(_app, served, options, extras))
 
 
-def _app(served: Manifests | Cluster) -> Flask:
+def _app(served: Manifests | Cluster, options: Options, extras: Extras) -> Flask:
     """The app, made in the worker: its thread would not survive the fork."""
-    from webhook.app import serve  # noqa: PLC0415  # the arbiter has no use for the engine
+    from webhook.wiring import Surroundings, serve  # noqa: PLC0415  # the arbiter has no use for it
 
-    return serve(served)
-
-
-def _ssl_context(config: Config, _default: object) -> ssl.SSLContext:
-    """The context for one connection, from the pair as it stands on disk now."""
-    return _contexts(config.certfile, config.keyfile).current()
-
-
-@functools.cache
-def _contexts(certificate: str, key: str) -> Contexts:
-    return Contexts(Path(certificate), Path(key))
+    around = Surroundings(
+        host=extras.host,
+        metrics_port=extras.metrics_port,
+        verifies_clients=extras.client_ca is not None,
+        workers=options.workers,
+        threads=options.threads,
+    )
+    return serve(served, around)

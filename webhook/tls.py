@@ -24,12 +24,13 @@ _LOG = logger(__name__)
 class Contexts:
     """The TLS context of one certificate and key. Any thread may ask."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
-        """Nothing is read before the first connection."""
+    def __init__(self, certificate: Path, key: Path, client_ca: Path | None = None) -> None:
+        """Nothing is read before the first connection. Only clients that *client_ca* knows are let in."""
+        self._client_ca = client_ca
         self._certificate = certificate
         self._key = key
         self._lock = threading.Lock()
-        self._tried: tuple[FileState, FileState] | None = None
+        self._tried: tuple[FileState, ...] | None = None
         self._context: ssl.SSLContext | None = None
 
     def current(self) -> ssl.SSLContext:
@@ -39,10 +40,11 @@ class Contexts:
         """
         with self._lock:
             try:
-                state = (_state(self._certificate), _state(self._key))
+                files = (self._certificate, self._key, *filter(None, [self._client_ca]))
+                state = tuple(map(_state, files))
                 if state != self._tried or self._context is None:
                     self._tried = state
-                    self._context = build(self._certificate, self._key)
+                    self._context = build(self._certificate, self._key, self._client_ca)
                     _LOG.info("certificate_loaded", file=str(self._certificate))
             except OSError as error:
                 if self._context is None:
@@ -52,8 +54,10 @@ class Contexts:
             return self._context
 
 
-def build(certificate: Path, key: Path) -> ssl.SSLContext:
+def build(certificate: Path, key: Path, client_ca: Path | None = None) -> ssl.SSLContext:
     """A server's context: TLS 1.2 or newer, and sockets that do not wait for ever.
+
+    With *client_ca*, a client must show a certificate of one of these authorities.
 
     Raises: OSError (ssl.SSLError is one) if the pair cannot be read or does not belong together.
     """
@@ -61,6 +65,9 @@ def build(certificate: Path, key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = BoundedTlsSocket
     context.load_cert_chain(certificate, key)
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(client_ca)
     return context
 
 

@@ -17,7 +17,12 @@ from service.errors import InputError, SourceLocation
 from service.model.decode import decode_object
 from service.model.kinds.k8s_service import Service
 from service.model.meta import Decoded
-from service.model.refs import CALICO_V1, CALICO_V3
+from service.model.refs import (
+    CALICO_V1,
+    CALICO_V3,
+    KUBERNETES_NETWORKING,
+    SIG_NETWORK_POLICY,
+)
 from service.model.snapshot import Change, Operation
 
 if TYPE_CHECKING:
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     from service.policy.world import World
 
 _ALLOWED, _FORBIDDEN = 200, 403
-_GROUPS = frozenset({"", CALICO_V1, CALICO_V3})
+_GROUPS = frozenset({"", CALICO_V1, CALICO_V3, KUBERNETES_NETWORKING, SIG_NETWORK_POLICY})
 _UNNAMED = "unnamed"
 
 

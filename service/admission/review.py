@@ -64,6 +64,8 @@ class ReviewRequest:
     namespace: str = ""
     user: str = ""
     groups: tuple[str, ...] = ()
+    user_uid: str = ""
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dry_run: bool = False
     object: Raw | None = None
     old_object: Raw | None = None
@@ -129,6 +131,8 @@ def parse_review(raw: object) -> ReviewRequest:
         namespace=request.text("namespace", _Need.OPTIONAL),
         user=user.text("username", _Need.OPTIONAL),
         groups=user.texts("groups"),
+        user_uid=user.text("uid", _Need.OPTIONAL),
+        extra=_extra(user.inner("extra", _Need.OPTIONAL)),
         dry_run=request.flag("dryRun"),
         object=_object(request, "object", kind=kind, needed_by=_NEEDS_OBJECT[operation]),
         old_object=_object(request, "oldObject", kind=kind, needed_by=_NEEDS_OLD[operation]),
@@ -258,6 +262,10 @@ def _operation(request: _Fields) -> Operation:
     if written not in set(Operation):
         raise request.error("operation", f"is {written!r}, none of {', '.join(Operation)}")
     return Operation(written)
+
+
+def _extra(extra: _Fields) -> dict[str, tuple[str, ...]]:
+    return {name: extra.texts(name) for name in extra.raw}
 
 
 def _kind(kind: _Fields) -> GVK:

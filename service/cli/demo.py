@@ -100,7 +100,7 @@ def _run(cluster: Path, review: Path, *, ports: tuple[int, int]) -> None:
     trusted = development_certificates().authority_certificate
     _TOKEN_FILE.unlink(missing_ok=True)
     audit_door = Door("serve", "http", _free_port(ports[0]), ("--token-file", str(_TOKEN_FILE)))
-    admission_door = Door("webhook", "https", _free_port(ports[1]))
+    admission_door = Door("webhook", "https", _free_port(ports[1]), ("--metrics-port", "0"))
     with _started((audit_door, admission_door), cluster) as processes:
         for process in processes:
             _wait_until_ready(process, trusted)

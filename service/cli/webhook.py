@@ -41,6 +41,18 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--tls-cert", "certificate", type=_FILE, help="PEM certificate (and chain).")
 @click.option("--tls-key", "key", type=_FILE, help="PEM private key of the certificate.")
 @click.option(
+    "--client-ca",
+    type=_FILE,
+    help="PEM certificates of the authorities whose clients are let in; without it, everybody is, at a rate.",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    default=9442,
+    show_default=True,
+    help="Plain HTTP port of probes and metrics; 0 serves them beside reviews, metrics to this host only.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=1,
@@ -60,6 +72,8 @@ def webhook(
     port: int,
     certificate: Path | None,
     key: Path | None,
+    client_ca: Path | None,
+    metrics_port: int,
     workers: int,
     threads: int,
 ) -> None:
@@ -76,7 +90,8 @@ def webhook(
     terms(load())  # a setting at fault is told here, not in a worker's log
     served = _served((*manifests, *more), cluster=cluster, context=context)
     certificate, key = _pair(certificate, key, host=host)
-    _check_address(host, port)
+    for one in filter(None, (port, metrics_port)):
+        _check_address(host, one)
     server = importlib.import_module("webhook.server")  # by name: service does not know the door
     address = f"[{host}]" if ":" in host else host
     server.run(
@@ -88,6 +103,7 @@ def webhook(
             workers=workers,
             threads=threads,
         ),
+        server.Extras(client_ca=client_ca, host=host, metrics_port=metrics_port),
     )
 
 

@@ -124,6 +124,11 @@ class LiveCluster:
         return self._client.name
 
     @property
+    def client(self) -> Client:
+        """The API server of the cluster."""
+        return self._client
+
+    @property
     def view(self) -> View:
         """The newest view."""
         return self._state.view

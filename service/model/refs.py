@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 CALICO_V3 = "projectcalico.org"
 CALICO_V1 = "crd.projectcalico.org"
+KUBERNETES_NETWORKING = "networking.k8s.io"
+SIG_NETWORK_POLICY = "policy.networking.k8s.io"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -33,6 +33,7 @@ HTTP_PROBLEMS: Final = {
         "unsupported-media-type",
         "The body is of no type that is read here",
     ),
+    HTTPStatus.TOO_MANY_REQUESTS: ("too-many-requests", "There are too many requests"),
     HTTPStatus.INTERNAL_SERVER_ERROR: (EngineError.code, EngineError.title),
 }
 """The kinds of what HTTP itself refuses. A status that is not here is told as a bad request."""

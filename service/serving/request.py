@@ -40,7 +40,7 @@ _STATUSES: Final = (
     (ConflictError, HTTPStatus.CONFLICT),
     (UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-_TOLD_HEADERS: Final = frozenset({"Allow", "WWW-Authenticate"})
+_TOLD_HEADERS: Final = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
 _PIECE_BYTES: Final = 2**16
 _DISCARDED_PIECES: Final = 2**9
 _LOGGED_POINTER: Final = 200

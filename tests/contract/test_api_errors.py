@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sqlite3
 from contextlib import closing
@@ -342,6 +343,9 @@ def test_a_defect_tells_nothing_of_the_inside(app, client, monkeypatch):
 def test_every_problem_has_its_section_in_the_documentation():
     page = (ROOT / "docs/problems.md").read_text("utf-8")
     documented = re.findall(r"^## ([a-z-]+)$", page, re.MULTILINE)
+    importlib.import_module(
+        "service.journal.writer"
+    )  # which a door of another suite may have loaded
     codes = {kind.code for kind in _kinds(errors.AuditorError)}
     codes |= {code for code, _ in HTTP_PROBLEMS.values()}
 

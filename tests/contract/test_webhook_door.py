@@ -75,7 +75,9 @@ def test_a_node_port_that_nothing_guards_is_forbidden_with_its_packet(door):
     assert (response["uid"], response["allowed"]) == (UID, False)
     assert (response["status"]["code"], response["status"]["reason"]) == (403, "Forbidden")
     assert "30010" in response["status"]["message"]
-    assert len(response["status"]["message"].splitlines()) <= 3
+    *told, recorded = response["status"]["message"].splitlines()
+    assert len(told) <= 3
+    assert f"[decision {response['auditAnnotations']['decision-id']}]" == recorded
 
 
 def test_a_kind_that_no_check_judges_is_admitted(door):

@@ -11,9 +11,14 @@ THREADED = {
     "service/cluster/sharing.py": "the turn to make a read that others wait for, too",
     "service/cluster/state.py": "the view of a live cluster: one writer, and readers that wait for news",
     "service/cluster/watch.py": "the world in use, swapped when a manifest changes",
+    "service/cluster/config_map.py": "nothing of its own: it reads",
     "service/journal/writer.py": "records on their way to the disk",
     "service/serving/worker.py": "connections, which pass from the poller to a thread and back",
+    "webhook/announcer.py": "what was told lately",
+    "webhook/gate.py": "how much work is under way, and who came how often",
+    "webhook/operations.py": "nothing of its own: it answers probes",
     "webhook/shipper.py": "nothing of its own: it reads what the writers have left",
+    "webhook/timely.py": "nothing of its own: the work at hand",
     "webhook/tls.py": "the certificate in use, swapped when its file changes",
 }
 CONCURRENT = {"threading", "multiprocessing", "asyncio", "concurrent", "queue"}

@@ -5,9 +5,11 @@ import pytest
 from service import telemetry
 from service.admission.decide import Decision
 from service.cluster.watch import Watch
+from tests.door_factories import open_door
 from tests.review_factories import UID, make_review
 from tests.watch_factories import make_watch
-from webhook.app import create_app
+from webhook.app import create_app, create_operations
+from webhook.gate import Rates
 from webhook.judge import Judge
 
 LIMIT = 10_000
@@ -32,8 +34,14 @@ def watch(world):
 
 
 @pytest.fixture
-def client(watch):
-    return create_app(watch, Judge(watch, allowing, "deny"), body_limit_bytes=LIMIT).test_client()
+def door(watch, tmp_path):
+    with open_door(Judge(watch, allowing, "deny"), tmp_path / "journal") as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(watch, door):
+    return create_app(watch, door, body_limit_bytes=LIMIT).test_client()
 
 
 def posted(client, body: bytes, **headers):
@@ -47,7 +55,12 @@ def sample(name: str, **labels) -> float:
 def test_a_review_is_answered(client):
     answer = posted(client, json.dumps(make_review()).encode())
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
-    assert answer.json["response"] == {"uid": UID, "allowed": True}
+    response = answer.json["response"]
+    assert (UID, True, {"decision-id"}) == (
+        response["uid"],
+        response["allowed"],
+        set(response["auditAnnotations"]),
+    )
 
 
 def test_unknown_query_keys_and_odd_timeouts_do_no_harm(client):
@@ -133,16 +146,15 @@ def test_each_problem_has_an_instance_of_its_own(client):
 
 
 def test_a_defect_of_the_door_is_a_problem_without_a_trace(watch):
-    broken = create_app(watch, judge=None, body_limit_bytes=LIMIT).test_client()
+    broken = create_app(watch, None, body_limit_bytes=LIMIT).test_client()
     answer = posted(broken, json.dumps(make_review()).encode())
     assert (answer.status_code, answer.json["type"]) == (500, "/problems/engine-fault")
     assert b"Traceback" not in answer.data
     assert b"NoneType" not in answer.data
 
 
-def test_the_door_is_alive_before_it_is_ready(world):
-    watch = Watch([], lambda: world)
-    waiting = create_app(watch, Judge(watch, allowing, "deny"), body_limit_bytes=LIMIT)
+def test_the_door_is_alive_before_it_is_ready(world, door):
+    waiting = create_app(Watch([], lambda: world), door, body_limit_bytes=LIMIT)
     client = waiting.test_client()
     assert (client.get("/livez").status_code, client.get("/readyz").status_code) == (200, 503)
 
@@ -157,3 +169,28 @@ def test_metrics_are_for_this_host(client, peer):
     answer = client.get("/metrics", environ_base={"REMOTE_ADDR": peer})
     assert answer.status_code == 200
     assert b"nodeward_admission_reviews_total" in answer.data
+
+
+def test_metrics_on_a_port_of_their_own_are_for_everybody_there(watch, door):
+    reviews = create_app(watch, door, body_limit_bytes=LIMIT, with_operations=False).test_client()
+    operations = create_operations(watch).test_client()
+    stranger = {"REMOTE_ADDR": "10.0.0.9"}
+    assert (404, 200) == (
+        reviews.get("/metrics").status_code,
+        operations.get("/metrics", environ_base=stranger).status_code,
+    )
+    assert (404, 200) == (
+        operations.post("/admit").status_code,
+        operations.get("/livez").status_code,
+    )
+
+
+def test_an_address_that_asks_too_often_is_told_to_come_again(watch, door):
+    limited = create_app(watch, door, body_limit_bytes=LIMIT, rates=Rates(1)).test_client()
+    body = json.dumps(make_review()).encode()
+    answers = [posted(limited, body) for _ in range(3)]
+    assert [200, 200, 429] == [one.status_code for one in answers]
+    assert ("/problems/too-many-requests", True) == (
+        answers[2].json["type"],
+        int(answers[2].headers["Retry-After"]) >= 1,
+    )

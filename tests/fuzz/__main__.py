@@ -1,0 +1,50 @@
+"""``make fuzz``: reviews that no API server would send, by the million.
+
+    python -m tests.fuzz [--reviews N] [--seed S] [--output FILE]
+
+Each is answered by the admission door in one of many small clusters. A stack trace, a fault of the engine, an
+answer of another form, or one after the deadline ends the run with the review that did it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from tests.fuzz.door import Door, FuzzError
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m tests.fuzz")
+    options.add_argument("--reviews", type=int, default=1_000_000)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--output", type=Path)
+    given = options.parse_args()
+    door, started = Door(given.seed), time.monotonic()
+    try:
+        for number in range(given.reviews):
+            door.answer()
+            if number % 50_000 == 0:
+                sys.stderr.write(f"{number} reviews, {door.counts}\n")
+    except FuzzError as error:
+        sys.stderr.write(f"seed {given.seed}: {error}\n")
+        return 1
+    figures = {
+        "reviews": given.reviews,
+        "seed": given.seed,
+        "answers": dict(door.counts),
+        "slowest_ms": round(door.slowest_s * 1000, 1),
+        "seconds": round(time.monotonic() - started),
+    }
+    sys.stdout.write(f"{json.dumps(figures)}\n")
+    if given.output:
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+        given.output.write_text(f"{json.dumps(figures, indent=2)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+import threading
+
+import pytest
+from werkzeug.exceptions import TooManyRequests
+
+from webhook.gate import ADDRESSES, Gate, Rates
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_an_address_has_a_burst_and_then_its_rate():
+    clock = Clock()
+    rates = Rates(10, clock)
+    assert [0.0] * 20 == [rates.wait_s("a") for _ in range(20)]
+    assert pytest.approx(0.1) == rates.wait_s("a")
+    clock.now = 0.1
+    assert [True, False] == [rates.wait_s("a") == 0.0 for _ in range(2)]
+
+
+def test_addresses_do_not_share():
+    rates = Rates(1, Clock())
+    assert [0.0, 0.0, 1.0] == [rates.wait_s("a") for _ in range(3)]
+    assert 0.0 == rates.wait_s("b")
+
+
+def test_who_comes_too_fast_is_told_when_to_come_again():
+    rates = Rates(1, Clock())
+    rates.admit("a")
+    rates.admit("a")
+    with pytest.raises(TooManyRequests) as refused:
+        rates.admit("a")
+    assert "1" == dict(refused.value.get_headers())["Retry-After"]
+
+
+def test_strangers_do_not_fill_the_memory():
+    rates = Rates(1, Clock())
+    for number in range(ADDRESSES + 10):
+        rates.wait_s(str(number))
+    assert ADDRESSES == len(rates._buckets)
+
+
+def test_work_that_is_alone_is_always_tried():
+    with Gate().passed("slow", 0.0):
+        pass
+
+
+def test_work_for_which_there_is_no_time_left_is_shed():
+    gate = Gate()
+    gate._expected_s["slow"] = 2.0
+    with gate.passed("slow", 10.0), gate.passed("slow", 10.0):
+        with pytest.raises(TooManyRequests):
+            gate.passed("slow", 5.0).__enter__()
+        with gate.passed("quick", 5.0):
+            pass
+    assert 0.0 == gate._pending_s
+
+
+def test_expectations_follow_what_was_seen():
+    gate = Gate()
+    wait = threading.Event()
+    for _ in range(3):
+        with gate.passed("slow", 10.0):
+            wait.wait(0.05)
+    assert 0.02 < gate._expected_s["slow"] < 1.0
+
+
+def test_work_that_fails_is_over():
+    gate = Gate()
+    with pytest.raises(ZeroDivisionError), gate.passed("x", 1.0):
+        raise ZeroDivisionError
+    assert 0.0 == gate._pending_s

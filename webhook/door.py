@@ -1,0 +1,111 @@
+"""One review from its arrival to its answer: let in, judged in time, overridden by right, recorded, told."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
+
+from service.admission.override import Override, Way, overridden, refusing, unheeded
+from service.errors import AuditorError
+from service.telemetry import ReviewResult, count_override, logger
+from webhook.timely import LateError
+
+if TYPE_CHECKING:
+    from service.admission.decide import Decision
+    from service.admission.override import Plea
+    from service.admission.review import ReviewRequest
+    from webhook.announcer import Announcer
+    from webhook.gate import Gate
+    from webhook.judge import Judge, Judgement
+    from webhook.recorder import Recorder
+    from webhook.timely import Timely
+
+LIMIT_S: Final = 10.0
+"""The API server's own default, where a review does not say how long it waits."""
+
+_LOG = logger(__name__)
+
+
+class Rights(Protocol):
+    """Whoever knows which rights a caller holds."""
+
+    def may_bypass(self, review: ReviewRequest, check: str, *, timeout_s: float) -> bool:
+        """Whether the caller of *review* may pass what *check* refuses. Raises: AuditorError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Everything that an answer takes. ``rights`` is None where there is no API server to ask.
+
+    ``announcer`` is None where there is none to tell.
+    """
+
+    judge: Judge
+    gate: Gate
+    timely: Timely
+    recorder: Recorder
+    rights: Rights | None = None
+    announcer: Announcer | None = None
+
+    def answer(
+        self, review: ReviewRequest, *, arrived: float, limit_s: float | None = None
+    ) -> Judgement:
+        """The answer to *review*, which arrived at that moment of the monotonic clock.
+
+        Raises: TooManyRequests if there is no time for it.
+        """
+        deadline = arrived + (LIMIT_S if limit_s is None else limit_s)
+        like = (review.kind.group, review.kind.kind, review.operation)
+        with self.gate.passed(like, deadline - time.monotonic()):
+            judgement = self._judged(review, deadline)
+        if judgement.decision.plea is not None:
+            judgement = self._heard(review, judgement, deadline)
+        judgement = self.recorder.recorded(review, judgement, started=arrived, deadline=deadline)
+        if self.announcer is not None:
+            self.announcer.announce(review, judgement)
+        return judgement
+
+    def _judged(self, review: ReviewRequest, deadline: float) -> Judgement:
+        work = partial(self.judge.judge, review, deadline=deadline)
+        try:
+            return self.timely.result(work, deadline)
+        except LateError:
+            return self.judge.late(review)
+
+    def _heard(self, review: ReviewRequest, judgement: Judgement, deadline: float) -> Judgement:
+        """*judgement* after the plea for break-glass that came with it."""
+        plea, decision = judgement.decision.plea, judgement.decision
+        passed = refusing(decision)
+        if plea is None or decision.allowed or not passed:
+            return judgement
+        why_not = self._why_not(review, plea, decision, deadline=deadline)
+        if why_not:
+            return replace(judgement, decision=unheeded(decision, why_not))
+        override = Override(Way.BREAK_GLASS, plea.reason, passed)
+        count_override()
+        _LOG.warning("break_glass", user=review.user, checks=passed, reason=plea.reason)
+        return replace(
+            judgement, decision=overridden(decision, override), result=ReviewResult.WARNED
+        )
+
+    def _why_not(
+        self, review: ReviewRequest, plea: Plea, decision: Decision, *, deadline: float
+    ) -> str:
+        """Why the caller may not pass all that refuses; "" if he may."""
+        if plea.why_not or plea.travelled:
+            return plea.why_not
+        if self.rights is None:
+            return "there is no API server to ask for the right to bypass"
+        for check in refusing(decision):
+            left_s = max(0.1, (deadline - time.monotonic()) / 2)
+            ask = partial(self.rights.may_bypass, review, check, timeout_s=left_s)
+            try:
+                may = self.timely.result(ask, deadline)
+            except (LateError, AuditorError) as error:
+                return f"the API server could not be asked for the right to bypass {check}: {error}"
+            if not may:
+                return f"{review.user} may not bypass {check} (checks.nodeward.io)"
+        return ""
