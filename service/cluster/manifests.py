@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from service.cluster import capture
+from service.cluster.collector import no_search
 from service.cluster.yaml_docs import MAX_BYTES, YamlDocument, decoded_text, documents
 from service.errors import InputError, ManifestError, SourceLocation
 from service.model.blanks import spaced
@@ -55,10 +56,11 @@ def load_paths(paths: Sequence[str], *, stdin: BinaryIO | None = None) -> Loaded
     result.
     """
     loading = _Loading()
-    for path in paths:
-        for file in _files(path, loading.errors):
-            loading.add_file(file, stdin)
-    return loading.loaded()
+    with no_search():
+        for path in paths:
+            for file in _files(path, loading.errors):
+                loading.add_file(file, stdin)
+        return loading.loaded()
 
 
 def load_text(text: str | bytes, name: str) -> Loaded:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import orjson
 
+from service.cluster.collector import no_search
 from service.cluster.events import Changed, Deleted, Failed, Progressed, Replaced, Resumed
 from service.cluster.kube import RequestError, SilenceError
 from service.cluster.listing import pages
@@ -131,7 +132,8 @@ class Reflector:
             self._relist.clear()
             self._version = ""
         if not self._version:
-            self._list()
+            with no_search():
+                self._list()
         if not self._ends:
             self._watch()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from service.model.document import Fields
 from service.model.meta import Layer
-from service.model.plain import NotPlainError, plain_mappings, plain_string
+from service.model.plain import NotPlainError, plain_mappings, plain_string, shared_text
 from service.model.protocols import MAX_PORT, SCTP, TCP, UDP, read_transport
 from service.net.prefixes import PrefixError, parse_ip
 
@@ -137,30 +138,48 @@ def plain_pod_spec(spec: Mapping[str, object]) -> PodSpec:
     Raises: NotPlainError.
     """
     host_network = spec.get("hostNetwork", False)
-    account = plain_string(spec, "serviceAccountName")
-    if not spec.keys() <= _KNOWN or type(host_network) is not bool or not account:
+    account = spec.get("serviceAccountName")
+    if not _KNOWN.issuperset(spec) or type(host_network) is not bool:
+        raise NotPlainError
+    if type(account) is not str or not account:
         raise NotPlainError
     ports = tuple(
         _plain_port(port)
         for key in _CONTAINERS
+        if key in spec
         for container in plain_mappings(spec, key, _KNOWN_OF_CONTAINERS)
+        if "ports" in container
         for port in plain_mappings(container, "ports", _PORT)
     )
-    return PodSpec(host_network, account, ports)
+    return PodSpec(host_network, shared_text(account), _shared_ports(ports))
 
 
 def _plain_port(port: Mapping[str, object]) -> ContainerPort:
-    protocol = _PROTOCOLS.get(plain_string(port, "protocol"))
+    """The port of a container: one value for all that are the same."""
     number, host_port = port.get("containerPort"), port.get("hostPort", 0)
-    if (
-        protocol is None
-        or type(number) is not int
-        or type(host_port) is not int
-        or not 1 <= number <= MAX_PORT
-        or not 0 <= host_port <= MAX_PORT
-    ):
+    # What is equal is not enough for a key: 1 is True, and 80 is 80.0.
+    if type(number) is not int or type(host_port) is not int:
         raise NotPlainError
-    return ContainerPort(plain_string(port, "name"), protocol, number, host_port)
+    name, protocol = plain_string(port, "name"), plain_string(port, "protocol")
+    found = _shared_port(name, protocol, number, host_port)
+    if found is None:
+        raise NotPlainError
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _shared_port(  # noqa: PLR0917 - the four parts of a port, private to this file
+    name: str, protocol: str, number: int, host_port: int
+) -> ContainerPort | None:
+    known = _PROTOCOLS.get(protocol)
+    if known is None or not 1 <= number <= MAX_PORT or not 0 <= host_port <= MAX_PORT:
+        return None
+    return ContainerPort(name, known, number, host_port)
+
+
+@lru_cache(maxsize=4096)
+def _shared_ports(ports: tuple[ContainerPort, ...]) -> tuple[ContainerPort, ...]:
+    return ports
 
 
 def trimmed_pod_spec(spec: object) -> object:

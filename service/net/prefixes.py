@@ -156,9 +156,22 @@ def _prefix(text: str, parts: tuple[Family, int, int], host_bits: HostBits) -> P
     return Prefix(family, lo, lo | host_mask)
 
 
+_OCTETS = {str(value): value for value in range(256)}
+"""The texts of a byte that Go takes; all others are looked into for what is wrong with them."""
+
+
 def _parse_v4(text: str, whole: str) -> int:
     """The integer of the dotted quad *text*, a part of *whole*, which errors quote."""
     octets = text.split(".")
+    try:
+        one, two, three, four = octets
+        return _OCTETS[one] << 24 | _OCTETS[two] << 16 | _OCTETS[three] << 8 | _OCTETS[four]
+    except (KeyError, ValueError):
+        return _odd_v4(octets, whole)
+
+
+def _odd_v4(octets: list[str], whole: str) -> int:
+    """The integer of *octets*, or the error that says why there is none."""
     if len(octets) != 4:  # noqa: PLR2004 - a dotted quad
         raise PrefixError(_complaint(whole, "not an IP address"))
     address = 0

@@ -13,10 +13,10 @@ from service.model.owners import read_owner
 from service.model.plain import (
     NotPlainError,
     plain_mapping,
-    plain_mappings,
     plain_meta,
     plain_owner,
     plain_string,
+    shared_text,
 )
 from service.model.pod_spec import plain_pod_spec, read_pod_spec, trimmed_pod_spec
 from service.model.pointers import escaped
@@ -60,7 +60,6 @@ _POD_IP = "cni.projectcalico.org/podIP"
 _LISTED_IPS = ("cni.projectcalico.org/podIPs", _POD_IP, "vpc.amazonaws.com/pod-ips")
 _SOURCES = "cni.projectcalico.org/allowedSourcePrefixes"
 _FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
-_IP = frozenset({"ip"})
 _FINISHED = frozenset({"Succeeded", "Failed"})
 _STATUS = ("phase", "podIP", "podIPs")
 
@@ -91,35 +90,47 @@ def _plain(raw: Mapping[str, object], location: SourceLocation) -> Decoded[Pod]:
     Raises: NotPlainError.
     """
     meta = plain_meta(raw, _GVK, location=location, kept=_KEPT)
-    spec, status = plain_mapping(raw, "spec"), plain_mapping(raw, "status")
-    if not raw.keys() <= _FIELDS or _SOURCES in meta.annotations:
+    if not _FIELDS.issuperset(raw) or _SOURCES in meta.annotations:
         raise NotPlainError
     if not meta.resource_version and has_blank_key(raw):
         raise NotPlainError
+    spec, status = plain_mapping(raw, "spec"), plain_mapping(raw, "status")
     shared = plain_pod_spec(spec)
     phase = plain_string(status, "phase")
     ips = _plain_ips(status)
     if not ips and (status.get("podIP") or meta.annotations):
         raise NotPlainError
     pod = Pod(
-        meta=meta,
-        node=plain_string(spec, "nodeName"),
-        phase=phase,
-        ips=() if phase in _FINISHED else ips,
-        host_network=shared.host_network,
-        service_account=shared.service_account,
-        ports=shared.ports,
-        owner=plain_owner(raw, meta.ref.namespace),
+        meta,
+        shared_text(plain_string(spec, "nodeName")),
+        shared_text(phase),
+        () if phase in _FINISHED else ips,
+        shared.host_network,
+        shared.service_account,
+        shared.ports,
+        plain_owner(raw, meta.ref.namespace),
     )
-    return Decoded(meta.ref, meta, pod, raw=_trim(raw))
+    return Decoded(meta.ref, meta, pod, (), (), _trim(raw))
 
 
 def _plain_ips(status: Mapping[str, object]) -> tuple[Address, ...]:
-    texts = [plain_string(one, "ip") for one in plain_mappings(status, "podIPs", _IP)]
+    listed = status.get("podIPs")
+    if listed is None:
+        return ()
+    if type(listed) is not list:
+        raise NotPlainError
     try:
-        return tuple(map(parse_ip, texts))
+        return tuple([parse_ip(_plain_ip(one)) for one in listed])
     except PrefixError:
         raise NotPlainError from None
+
+
+def _plain_ip(one: object) -> str:
+    if type(one) is dict and len(one) == 1:
+        text = one.get("ip")
+        if type(text) is str:
+            return text
+    raise NotPlainError
 
 
 def _is_finished(document: Document, phase: str) -> bool:
