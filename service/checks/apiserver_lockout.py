@@ -16,10 +16,12 @@ from service.checks.settings import Strictness, Unknown
 from service.checks.verdict import Result, Severity, Verdict
 from service.model.refs import ObjectRef
 from service.net.headerspace import Bounds
+from service.policy.facts import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from service.checks.contract import Verdicts
     from service.checks.settings import CheckSettings
     from service.policy.world import World
 
@@ -55,6 +57,13 @@ def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]
             yield verdict
     if not lost:
         yield from _latent(transition, settings, found)
+
+
+def reaudit(transition: Transition, settings: CheckSettings, known: Verdicts) -> Verdicts | None:
+    """Nothing for a change that leaves policy alone, such as one of a Service; else all is judged anew."""
+    del settings, known
+    before, after = (one.facts(Facts.POLICY) for one in (transition.before, transition.after))
+    return {} if before is after else None
 
 
 def _no_endpoint_known(
@@ -124,4 +133,5 @@ CHECK = Check(
     },
     audit=audit,
     review=review,
+    reaudit=reaudit,
 )

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from service.checks.settings import CheckSettings
     from service.checks.verdict import Json, Severity, Verdict
+    from service.model.refs import ObjectRef
     from service.model.snapshot import Change
     from service.policy.world import World
 
@@ -66,6 +67,9 @@ class Transition:
 
 Audit: TypeAlias = "Callable[[World, CheckSettings], Iterable[Verdict]]"
 Review: TypeAlias = "Callable[[Transition, CheckSettings], Iterable[Verdict]]"
+Verdicts: TypeAlias = "Mapping[ObjectRef, tuple[Verdict, ...]]"
+"""Verdicts by their subject."""
+Reaudit: TypeAlias = "Callable[[Transition, CheckSettings, Verdicts], Verdicts | None]"
 Remedies: TypeAlias = (
     "Callable[[World, CheckSettings, Verdict], Iterable[tuple[dict[str, Json], ...]]]"
 )
@@ -80,7 +84,9 @@ class Check:
     alone. ``kinds`` are the kinds whose change is reviewed, ``subjects`` those that a verdict may be about
     (empty: of any kind that is read); ``severity`` is that of the worst verdict. ``reasons`` maps every
     reason code to its one-line meaning. ``remedies`` proposes sets of objects for a verdict, the smallest
-    first.
+    first. ``reaudit`` gives, from the verdicts before a change, all verdicts of each subject of which it
+    may make others, none for one that has none any more; or None where that is not known, so that all
+    has to be judged anew.
     """
 
     id: str
@@ -92,3 +98,4 @@ class Check:
     kinds: frozenset[str] = frozenset()
     review: Review | None = None
     remedies: Remedies | None = None
+    reaudit: Reaudit | None = None

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, cast
 
 from service.checks.contract import GUARDING_KINDS, Check, Transition
 from service.checks.nodeport.comparison import Comparison
+from service.checks.nodeport.diagnosis import idle_policies, refused_objects
 from service.checks.nodeport.guard import Served
 from service.checks.nodeport.judge import Judge
 from service.checks.nodeport.openings import Opening, all_openings, openings
 from service.checks.nodeport.remedy import remedies
 from service.checks.nodeport.unguarded import ID, Question, answered, others, verdicts
-from service.checks.verdict import Severity
+from service.checks.verdict import Result, Severity
 from service.model.kinds.k8s_service import Service
 from service.model.snapshot import Operation
 from service.net.headerspace import Bounds
@@ -28,9 +29,11 @@ from service.policy.facts import Facts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from service.checks.contract import Verdicts
     from service.checks.settings import CheckSettings
     from service.checks.verdict import Verdict
     from service.model.refs import ObjectRef
+    from service.policy.entries import Entry
     from service.policy.world import World
 
 
@@ -83,6 +86,63 @@ def _review_service(old: Judge, new: Judge, ref: ObjectRef) -> Iterator[Verdict]
                 ),
             )
             yield from answered(new, Question(opening, family, was_open=taken))
+
+
+def reaudit(transition: Transition, settings: CheckSettings, known: Verdicts) -> Verdicts | None:
+    """The verdicts on the Services that a change touches; None where it may move nodes or addresses."""
+    old, new = Judge(transition.before, settings), Judge(transition.after, settings)
+    ref = transition.change.ref
+    if ref.kind == "Service":
+        return {ref: _answers(new, ref)}
+    if old.world.facts(Facts.FATES) is not new.world.facts(Facts.FATES):
+        return None
+    return {one: _answers(new, one) for one in touched_services(old, new, known)}
+
+
+def _answers(judge: Judge, ref: ObjectRef) -> tuple[Verdict, ...]:
+    return tuple(
+        verdict
+        for opening in _openings_of(judge, ref)
+        for family in opening_families(judge, opening)
+        for verdict in answered(judge, Question(opening, family))
+    )
+
+
+def touched_services(old: Judge, new: Judge, known: Verdicts) -> Iterator[ObjectRef]:
+    """The Services of which a change of policy may make another verdict.
+
+    One that is guarded stays so where its packets are guarded on all nodes that are judged otherwise now.
+    What is told of any other rests on more than the rules that its packets meet.
+    """
+    same_remarks = _remarks(old) == _remarks(new)
+    loud = {
+        subject
+        for subject, verdicts in known.items()
+        if any(one.result is not Result.PASS for one in verdicts)
+    }
+    for (family, served), asked in _questions(new).items():
+        ways = _touched_ways(old, new, family, served=served)
+        for question in asked:
+            ref = question.opening.service.meta.ref
+            if ref in loud:
+                if ways or not same_remarks:
+                    yield ref
+            elif not all(new.answer(entry, question.opening).quiet for entry in ways):
+                yield ref
+
+
+def _touched_ways(old: Judge, new: Judge, family: Family, *, served: Served) -> tuple[Entry, ...]:
+    """The entries that are judged otherwise; all, for ports that normal policy sees too."""
+    if served is Served.BY_HOST:
+        return tuple(entry for one in new.classes(family) for entry in one.entries)
+    touched = Comparison(old, new, family).touched
+    return tuple(entry for one in touched for entry in one.after)
+
+
+def _remarks(judge: Judge) -> object:
+    """What verdicts tell besides rules: which objects are not in effect, or select nothing."""
+    refused = refused_objects(judge.world)
+    return tuple(map(id, refused)), idle_policies(judge.world)
 
 
 def _openings_of(judge: Judge, ref: ObjectRef) -> tuple[Opening, ...]:
@@ -152,4 +212,5 @@ CHECK = Check(
     audit=audit,
     review=review,
     remedies=remedies,
+    reaudit=reaudit,
 )

@@ -17,7 +17,7 @@ from service.model.meta import Layer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.checks.contract import Transition
+    from service.checks.contract import Transition, Verdicts
     from service.checks.settings import CheckSettings
     from service.checks.verdict import Json
     from service.model.meta import Decoded, Problem
@@ -64,10 +64,9 @@ _REPLACED = ("replaced",)
 def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
     """A FAIL for each object and reason; an object that a later one replaces is told apart."""
     del settings  # none changes what Calico refuses
-    for decoded in world.snapshot.decoded():
-        yield from _verdicts(world, decoded, Result.FAIL)
-    for decoded in world.snapshot.replaced:
-        yield from _verdicts(world, decoded, Result.FAIL, key=_REPLACED)
+    for decoded in world.snapshot.problems():
+        stands = world.snapshot.find(decoded.ref) is decoded
+        yield from _verdicts(world, decoded, Result.FAIL, key=() if stands else _REPLACED)
 
 
 def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]:
@@ -81,6 +80,20 @@ def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]
     for verdict in _verdicts(transition.after, change.after, Result.WARN):
         if (verdict.reason, verdict.message) not in known:
             yield verdict
+
+
+def reaudit(transition: Transition, settings: CheckSettings, known: Verdicts) -> Verdicts | None:
+    """The verdicts on what changes; None where the change decides what shows of others' faults."""
+    del settings, known
+    ref, after = transition.change.ref, transition.after
+    if ref.kind in {"FelixConfiguration", "HostEndpoint"}:
+        return None
+    standing = transition.change.after
+    earlier = (one for one in after.snapshot.replaced if one.ref == ref)
+    found = [*(_verdicts(after, standing, Result.FAIL) if standing else ())]
+    for one in earlier:
+        found += _verdicts(after, one, Result.FAIL, key=_REPLACED)
+    return {ref: tuple(found)}
 
 
 def _verdicts(
@@ -181,4 +194,5 @@ CHECK = Check(
     reasons=_MEANINGS,
     audit=audit,
     review=review,
+    reaudit=reaudit,
 )

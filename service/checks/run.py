@@ -11,7 +11,7 @@ from service.checks.verdict import Result
 from service.registry import discover
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from service.checks.contract import Transition
     from service.checks.settings import CheckSettings
@@ -26,6 +26,7 @@ APART = (
     "fix",
     "run",
     "settings",
+    "standing",
     "suggest",
     "verdict",
     "witness",
@@ -71,7 +72,7 @@ def judged(
     """As `audit`, without any fix."""
     for check in checks():
         if only is None or check.id in only:
-            yield from sorted(check.audit(world, settings), key=_order)
+            yield from in_order(check.audit(world, settings))
 
 
 def mended(verdict: Verdict, world: World, settings: CheckSettings) -> Verdict:
@@ -97,7 +98,12 @@ def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]
     kind = transition.change.ref.kind
     for check in checks():
         if check.review is not None and kind in check.kinds:
-            yield from sorted(check.review(transition, settings), key=_order)
+            yield from in_order(check.review(transition, settings))
+
+
+def in_order(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """*verdicts* of one check by subject and key."""
+    return sorted(verdicts, key=_order)
 
 
 def _order(verdict: Verdict) -> tuple[object, ...]:

@@ -288,12 +288,19 @@ def idle_policies(world: World) -> tuple[Policy, ...]:
     known = world.facts(Facts.POLICY)
     key = "idle policies"
     if key not in known:
-        classes = {world.label_class(hep) for hep in world.heps}
+        classes = {world.label_class(hep): hep for hep in world.heps}
+        used = {
+            policy
+            for hep in classes.values()
+            for hook in (Hook.UNTRACKED, Hook.PRE_DNAT)
+            for direction in Direction
+            for tier in world.resolve(hep, hook, direction)
+            for policy in tier.policies
+        }
         known[key] = tuple(
             policy
             for policy in world.policies
-            if policy.hook is not Hook.NORMAL
-            and not any(policy.selects(dict(one)) for one in classes)
+            if policy.hook is not Hook.NORMAL and policy not in used
         )
     return cast("tuple[Policy, ...]", known[key])
 
