@@ -20,7 +20,7 @@ from tests.kernel.machine import ISOLATION, unavailable
 from tests.kernel.recipes import recipes
 from tests.kernel.tally import Tally
 from tests.kernel.trial import Lab
-from tests.kernel.worlds import THEMES, draw
+from tests.kernel.worlds import THEMES, draw, with_policies_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tests.reference.policies import Raw
 
 RECIPES = "recipes"
+ESTABLISHED = "established"
 _INSIDE = "--inside"
 _POLICIES = ("GlobalNetworkPolicy", "NetworkPolicy")
 
@@ -57,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--worlds", type=int, default=0, help="or when so many worlds were tried")
     parser.add_argument("--each", type=int, default=80, help="packets in a world")
     parser.add_argument("--seed", type=int, default=0, help="of the first world")
-    parser.add_argument("--theme", choices=(*THEMES, RECIPES), action="append")
+    parser.add_argument("--theme", choices=(*THEMES, RECIPES, ESTABLISHED), action="append")
     parser.add_argument("--json", default="", help="a file for the result")
     parser.add_argument("--lying", action="store_true", help="hide policies from the engine")
     parser.add_argument(_INSIDE, action="store_true", help=argparse.SUPPRESS)
@@ -67,10 +68,15 @@ def _arguments() -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> Tally:
     tally, lab = Tally(), Lab()
     try:
-        for name, objects in _worlds(arguments):
+        for name, objects, later in _worlds(arguments):
             calls = Calls(Random(name), objects).draw(arguments.each)
             hidden = _POLICIES if arguments.lying else ()
-            tally.add(name, lab.try_world(objects, calls, hidden=hidden))
+            found = (
+                lab.try_established(objects, later, calls)
+                if later
+                else lab.try_world(objects, calls, hidden=hidden)
+            )
+            tally.add(name, found)
             if tally.dispositions.total() >= arguments.packets or tally.worlds == arguments.worlds:
                 break
     finally:
@@ -78,15 +84,20 @@ def _run(arguments: argparse.Namespace) -> Tally:
     return tally
 
 
-def _worlds(arguments: argparse.Namespace) -> Iterator[tuple[str, list[Raw]]]:
-    """Recipes, if asked for, then drawn worlds of all themes in turn."""
-    themes = arguments.theme or [RECIPES, *THEMES]
+def _worlds(arguments: argparse.Namespace) -> Iterator[tuple[str, list[Raw], list[Raw]]]:
+    """Recipes, if asked for, then drawn worlds of all themes in turn; those to come after, if any."""
+    themes = arguments.theme or [RECIPES, *THEMES, ESTABLISHED]
     if RECIPES in themes:
-        yield from recipes()
+        yield from ((name, objects, []) for name, objects in recipes())
     drawn = [theme for theme in themes if theme != RECIPES]
     for seed in count(arguments.seed) if drawn else ():
         for theme in drawn:
-            yield f"{theme} {seed}", draw(theme, seed)
+            name = f"{theme} {seed}"
+            if theme == ESTABLISHED:
+                first, later = draw("mixed", seed), draw(THEMES[seed % len(THEMES)], seed + 1)
+                yield name, first, with_policies_of(first, later)
+            else:
+                yield name, draw(theme, seed), []
 
 
 if __name__ == "__main__":

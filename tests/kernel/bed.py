@@ -70,6 +70,10 @@ class Bed:
         """All of them."""
         return [self.outside, *self.nodes.values(), *self.pods.values()]
 
+    def namespace(self, name: str) -> Namespace:
+        """The one of that name."""
+        return next(one for one in self.namespaces() if one.name == name)
+
     def withhold(self, virtual: Iterable[Address]) -> None:
         """Let nobody outside have these addresses, which are Services': without a node, they lead nowhere."""
         fresh = sorted({*virtual} - self._withheld, key=str)
@@ -170,6 +174,7 @@ class Bed:
                 continue
             peer = other.interfaces[device][0].ip
             yield f"neigh add {peer} lladdr {_tunnel_mac(at, family)} dev {device}"
+            yield f"route add {peer} dev {device}"
             for pod in other.pods:
                 for address in pod.addresses:
                     if host.tunnelled.get(address) == device:

@@ -48,6 +48,8 @@ def _is_let_in(raw: Raw) -> bool:
 def _completed(objects: Sequence[Raw], at: int) -> list[Raw]:
     """With interfaces for nodes, pods behind slices, namespaces, and one of both dataplanes in turn."""
     found = [_with_interfaces(one) if one["kind"] == "Node" else one for one in objects]
+    last = [one["metadata"]["name"] for one in found if one["kind"] == "Node"][-1:]
+    found = [_placed(one, *last) for one in (*found, *_slices(found))]
     found += _pods(found)
     known = {one["metadata"]["name"] for one in found if one["kind"] == "Namespace"}
     spaces = {one["metadata"].get("namespace") for one in found} - {None} - known
@@ -66,6 +68,42 @@ def _with_interfaces(node: Raw) -> Raw:
         ]
         annotations[_INTERFACES] = json.dumps({"eth0": listed})
     return {**node, "metadata": {**meta, "annotations": annotations}}
+
+
+def _slices(objects: Sequence[Raw]) -> Iterator[Raw]:
+    """A slice with one backend for each Service that has none."""
+    served = {
+        (one["metadata"]["namespace"], one["metadata"]["labels"]["kubernetes.io/service-name"])
+        for one in objects
+        if one["kind"] == "EndpointSlice"
+    }
+    services = [one for one in objects if one["kind"] == "Service"]
+    for at, service in enumerate(services):
+        meta = service["metadata"]
+        if (meta["namespace"], meta["name"]) in served or not service["spec"].get("ports"):
+            continue
+        ports = [
+            {"name": one.get("name", ""), "protocol": one.get("protocol", "TCP"), "port": 8080}
+            for one in service["spec"]["ports"]
+        ]
+        labels = {"kubernetes.io/service-name": meta["name"]}
+        own = {"name": f"{meta['name']}-drawn", "namespace": meta["namespace"], "labels": labels}
+        yield {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": own,
+            "addressType": "IPv4",
+            "ports": ports,
+            "endpoints": [{"addresses": [f"10.244.9.{10 + at}"], "conditions": {"ready": True}}],
+        }
+
+
+def _placed(one: Raw, node: str = "") -> Raw:
+    """A slice whose endpoints that are on no node, nor a node's own, are on *node*."""
+    if one["kind"] != "EndpointSlice":
+        return one
+    ends = [{"nodeName": node, **end} for end in one.get("endpoints") or ()]
+    return {**one, "endpoints": ends}
 
 
 def _pods(objects: Sequence[Raw]) -> Iterator[Raw]:

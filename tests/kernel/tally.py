@@ -21,6 +21,7 @@ class Tally:
     dispositions: Counter[str] = field(default_factory=Counter)
     hooks: dict[str, Counter[str]] = field(default_factory=dict)
     protocols: Counter[str] = field(default_factory=Counter)
+    families: Counter[str] = field(default_factory=Counter)
     denials: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     differing: list[str] = field(default_factory=list)
@@ -31,6 +32,7 @@ class Tally:
         for one in outcomes:
             self.dispositions[one.expected] += 1
             self.protocols[str(one.flow["protocol"])] += 1
+            self.families["IPv6" if ":" in one.flow["to"]["ip"] else "IPv4"] += 1
             if not one.agrees:
                 self.differing.append(_told(world, one))
             elif one.expected == "unknown":
@@ -58,6 +60,7 @@ class Tally:
                 name: dict(sorted(self.hooks[name].items())) for name in sorted(self.hooks)
             },
             "by_protocol": dict(sorted(self.protocols.items())),
+            "by_family": dict(sorted(self.families.items())),
             "denied_by": dict(sorted(self.denials.items())),
             "unknown_because": dict(sorted(self.unknown.items())),
             "differing": self.differing,

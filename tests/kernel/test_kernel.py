@@ -76,6 +76,14 @@ def test_the_kernel_does_what_the_trace_says_in_the_recipes():
     assert found["worlds"] > 40
 
 
+def test_established_connections_outlive_the_policies_that_allowed_them():
+    found = run("--theme", "established", "--worlds", 8, "--each", 120)
+    assert [] == found["differing"]
+    outlived = {hook for hook, counts in found["by_hook"].items() if counts.get("allow")}
+    assert {"normal ingress", "normal egress", "workload ingress", "workload egress"} <= outlived
+    assert found["allowed"] > 40
+
+
 def test_most_denials_are_told_to_the_very_rule_or_hook():
     found = run("--theme", "mixed", "--worlds", 6, "--each", EACH, "--seed", 1000)
     assert [] == found["differing"]

@@ -17,14 +17,15 @@ from tests.kernel.bed import Bed, shape
 from tests.kernel.hooks import NodeRules
 from tests.kernel.kube_proxy import service_addresses
 from tests.kernel.matches import Matches
-from tests.kernel.probes import Probe
-from tests.kernel.wire import Sender, Wire
+from tests.kernel.probes import UDP, Probe
+from tests.kernel.wire import Arrival, Sender, Wire
 from tests.reference.choices import Choices
 from tests.reference.flows import start
+from tests.reference.overlay import VXLAN_PORT
 from tests.reference.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from service.policy.trace import Trace
     from tests.reference.packet import Address
@@ -38,14 +39,24 @@ _WORDS_OF_A_HOOK = 3
 class Outcome:
     """A flow, what the kernel made of its packet, and the trace.
 
-    ``place`` is the namespace that has received it, else "node hook direction" of the rule that dropped
-    it, with "policy index" where it is a policy's, else "" where it was lost on the way.
+    ``dropped`` is "node hook direction" of the rule that dropped it, with "policy index" where it is a
+    policy's, and "" where it was received, or lost on the way.
     """
 
     flow: Raw
-    delivered: bool
-    place: str
+    arrival: Arrival | None
+    dropped: str
     trace: Trace
+
+    @property
+    def delivered(self) -> bool:
+        """Whether it was received."""
+        return self.arrival is not None
+
+    @property
+    def place(self) -> str:
+        """Where it was received, or by what rule it was dropped."""
+        return self.arrival.place if self.arrival else self.dropped
 
     @property
     def expected(self) -> str:
@@ -89,70 +100,119 @@ class Lab:
     """Beds by shape: worlds of one shape share a bed, with other rules."""
 
     _shape: str = ""
-    _bed: Bed | None = None
-    _wire: Wire | None = None
+    _pair: tuple[Bed, Wire] | None = None
     _numbers: int = 0
 
     def close(self) -> None:
         """Give up the bed."""
-        if self._wire:
-            self._wire.close()
-        if self._bed:
-            self._bed.close()
+        if self._pair:
+            bed, wire = self._pair
+            wire.close()
+            bed.close()
 
     def try_world(
         self, objects: Sequence[Raw], flows: Iterable[Raw], *, hidden: Collection[str] = ()
-    ) -> Iterator[Outcome]:
+    ) -> list[Outcome]:
         """What became of each flow in the world of *objects*, of which the engine sees no *hidden* kinds."""
         world = World(objects)
-        bed, wire = self._wired(world)
-        _load(world, bed)
+        _, wire = self._loaded(world)
         wire.forget()
-        engine = EngineWorld.of(
-            Snapshot.of(_decoded(one) for one in objects if one["kind"] not in hidden)
-        )
+        return self._tried(world, flows, _engine(objects, hidden))
+
+    def try_established(
+        self, before: Sequence[Raw], after: Sequence[Raw], flows: Iterable[Raw]
+    ) -> list[Outcome]:
+        """What becomes, under the policies of *after*, of connections that *before* has allowed.
+
+        Both have the same pods and Services. Those flows are told of that have been answered.
+        """
+        opened = [one for one in self.try_world(before, flows) if _is_tracked(one)]
+        answered = self._answered(opened)
+        world = World(after)
+        self._loaded(world)
+        again = [{**one.flow, "established": True} for one in answered]
+        return self._tried(world, again, _engine(after))
+
+    def _answered(self, opened: list[Outcome]) -> list[Outcome]:
+        """Those of which an answer has reached the sender."""
+        bed, wire = self._wired
+        replies, asked = [], {}
+        for one in opened:
+            self._numbers += 1
+            asked[self._numbers] = one
+            replies.append(_reply(one.arrival, bed, number=self._numbers))
+        seen = wire.send(replies)
+        return [
+            one
+            for number, one in asked.items()
+            if number in seen.received and seen.received[number].place == _home(one.flow)
+        ]
+
+    def _tried(self, world: World, flows: Iterable[Raw], engine: EngineWorld) -> list[Outcome]:
+        """Every flow sent; again, if it should have been received."""
         traces = [(flow, trace(engine, parse_flow(flow))) for flow in flows]
-        seen: dict[int, tuple[bool, str]] = {}
+        found: dict[int, Outcome] = {}
         pending = list(range(len(traces)))
         for _ in range(_ATTEMPTS):
-            seen |= self._sent([(at, traces[at][0]) for at in pending], world)
-            pending = [
-                at
-                for at in pending
-                if not seen[at][0] and traces[at][1].disposition.value == "allowed"
-            ]
+            for at, (arrival, dropped) in self._sent(
+                [(at, traces[at][0]) for at in pending], world
+            ).items():
+                found[at] = Outcome(traces[at][0], arrival, dropped, traces[at][1])
+            pending = [at for at in pending if not found[at].agrees]
             if not pending:
                 break
-        for at, (flow, expected) in enumerate(traces):
-            yield Outcome(flow, *seen[at], expected)
+        return [found[at] for at in range(len(traces))]
 
-    def _wired(self, world: World) -> tuple[Bed, Wire]:
+    def _loaded(self, world: World) -> tuple[Bed, Wire]:
+        """The bed of the world's shape with its rules."""
         wanted = shape(world)
-        if wanted != self._shape or not self._bed or not self._wire:
+        if wanted != self._shape or not self._pair:
             self.close()
-            self._shape, self._bed = wanted, Bed(world)
-            self._wire = Wire(self._bed)
-        return self._bed, self._wire
+            bed = Bed(world)
+            self._shape, self._pair = wanted, (bed, Wire(bed))
+        _load(world, self._pair[0])
+        return self._pair
 
-    def _sent(self, flows: list[tuple[int, Raw]], world: World) -> dict[int, tuple[bool, str]]:
-        assert self._bed
-        assert self._wire
+    @property
+    def _wired(self) -> tuple[Bed, Wire]:
+        if not self._pair:
+            raise RuntimeError("no world has been loaded")
+        return self._pair
+
+    def _sent(
+        self, flows: list[tuple[int, Raw]], world: World
+    ) -> dict[int, tuple[Arrival | None, str]]:
+        """Of each flow its arrival, and which rule dropped it."""
+        bed, wire = self._wired
         numbers, probes = {}, []
         for at, flow in flows:
             self._numbers += 1
             numbers[at] = self._numbers
-            probes.append(probe(flow, world, self._bed, self._numbers))
-        seen = self._wire.send(probes)
+            probes.append(probe(flow, world, bed, number=self._numbers))
+        seen = wire.send(probes)
         return {
-            at: (
-                number in seen.received,
-                seen.received.get(number) or seen.dropped.get(number, ""),
-            )
+            at: (seen.received.get(number), seen.dropped.get(number, ""))
             for at, number in numbers.items()
         }
 
 
-def probe(flow: Raw, world: World, bed: Bed, number: int) -> tuple[Sender, Probe]:
+def _engine(objects: Iterable[Raw], hidden: Collection[str] = ()) -> EngineWorld:
+    kept = (one for one in objects if one["kind"] not in hidden)
+    return EngineWorld.of(Snapshot.of(map(_decoded, kept)))
+
+
+def _is_tracked(one: Outcome) -> bool:
+    """Is it a UDP connection that every node on its way tracks, and whose answer comes back that way?"""
+    is_udp = one.flow["protocol"] == "UDP" and one.flow["port"] != VXLAN_PORT
+    stages = one.trace.stages
+    untracked = any(
+        stage.hook.value == "untracked" and stage.verdict.value == "allow" for stage in stages
+    )
+    is_straight = "ip" not in one.flow["from"] or len({stage.node for stage in stages}) == 1
+    return one.agrees and one.delivered and is_udp and is_straight and not untracked
+
+
+def probe(flow: Raw, world: World, bed: Bed, *, number: int) -> tuple[Sender, Probe]:
     """The packet of a flow, and where it starts."""
     begun = start(flow, world, Choices())
     packet = begun.packet
@@ -176,6 +236,19 @@ def probe(flow: Raw, world: World, bed: Bed, number: int) -> tuple[Sender, Probe
         packet.dst_port,
         packet.icmp or ((8, 0) if packet.family == 4 else (128, 0)),
     )
+
+
+def _reply(met: Arrival, bed: Bed, *, number: int) -> tuple[Sender, Probe]:
+    """The answer to a packet, from whoever has it."""
+    ports = {"source_port": met.port, "port": met.source_port}
+    sender = Sender(bed.namespace(met.place))
+    return sender, Probe(number, met.destination, met.source, UDP, **ports)
+
+
+def _home(flow: Raw) -> str:
+    """The name of the namespace that a flow starts in."""
+    sender = flow["from"]
+    return "outside" if "ip" in sender else str(sender.get("pod") or sender["node"])
 
 
 def _own_source(sender: Sender, destination: Address) -> Address:

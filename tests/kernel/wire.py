@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import select
 import socket
+import struct
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.kernel.chains import LOG_GROUP
 from tests.kernel.netlink import drops, forget_connections, log_reader
-from tests.kernel.probes import ICMP, ICMP6, IPIP, SCTP, TCP, UDP, Probe, arrived, mark_in
+from tests.kernel.probes import (
+    ICMP,
+    ICMP6,
+    IPIP,
+    SCTP,
+    TCP,
+    UDP,
+    Address,
+    Probe,
+    arrived,
+    mark_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,15 +36,28 @@ OTHER = 253
 _PROTOCOLS = {4: (ICMP, TCP, UDP, SCTP, IPIP, OTHER), 6: (ICMP6, TCP, UDP, SCTP, OTHER)}
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _BUFFER = 1 << 21
+_ANCILLARY = 64
+"""Octets enough to tell the destination of an IPv6 packet, which comes without its header."""
+_Message = tuple[bytes, list[tuple[int, int, bytes]], int, tuple[str, int]]
 _QUIET_S = 0.06
 _LONGEST_S = 3.0
+
+
+class Arrival(NamedTuple):
+    """A packet as its receiver has it; ports are 0 but for UDP."""
+
+    place: str
+    source: Address
+    destination: Address
+    source_port: int = 0
+    port: int = 0
 
 
 @dataclass(slots=True)
 class Seen:
     """What became of the probes, by number."""
 
-    received: dict[int, str] = field(default_factory=dict)
+    received: dict[int, Arrival] = field(default_factory=dict)
     dropped: dict[int, str] = field(default_factory=dict)
 
 
@@ -65,6 +91,8 @@ class Wire:
         one = socket.socket(_FAMILIES[family], socket.SOCK_RAW, protocol)
         one.settimeout(0)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        if family == 6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         self._register(one, place, protocol)
 
     def _register(self, one: socket.socket, place: str, protocol: int) -> None:
@@ -120,20 +148,29 @@ class Wire:
             one, place, protocol = self._sockets[number]
             while True:
                 try:
-                    octets = one.recv(65536)
+                    message = one.recvmsg(65536, _ANCILLARY)
                 except BlockingIOError:
                     break
                 if protocol:
-                    self._received(seen, place, protocol, octets, one.family)
+                    self._received(seen, place, protocol, message=message)
                 else:
-                    self._dropped(seen, place, octets)
+                    self._dropped(seen, place, message[0])
         return bool(events)
 
-    def _received(self, seen: Seen, place: str, protocol: int, octets: bytes, family: int) -> None:
-        start = (octets[0] & 15) * 4 if family == socket.AF_INET else 0
-        number = arrived(octets[start:], protocol)
-        if number is not None:
-            seen.received.setdefault(number, place)
+    def _received(self, seen: Seen, place: str, protocol: int, *, message: _Message) -> None:
+        octets, ancillary, _, sender = message
+        start = 0 if ancillary else (octets[0] & 15) * 4
+        body = octets[start:]
+        number = arrived(body, protocol)
+        if number is None:
+            return
+        addresses = (
+            (ip_address(sender[0]), ip_address(ancillary[0][2][:16]))
+            if ancillary
+            else (ip_address(octets[12:16]), ip_address(octets[16:20]))
+        )
+        ports = struct.unpack_from("!HH", body) if protocol == UDP else ()
+        seen.received.setdefault(number, Arrival(place, *addresses, *ports))
 
     def _dropped(self, seen: Seen, place: str, octets: bytes) -> None:
         for drop in drops(octets):

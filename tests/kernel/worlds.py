@@ -13,6 +13,8 @@ from tests.kernel.drawing import Policies
 from tests.kernel.services import draw_services
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.reference.policies import Raw
 
 V3 = "projectcalico.org/v3"
@@ -33,6 +35,14 @@ PODS = (
     ("b", "front", "m1", 16),
 )
 HOST_PODS = (("c", "agent1", "n1"), ("c", "agent2", "n2"))
+_CHANGEABLE = {
+    "GlobalNetworkPolicy",
+    "NetworkPolicy",
+    "Tier",
+    "HostEndpoint",
+    "GlobalNetworkSet",
+    "NetworkSet",
+}
 THEMES = ("guard", "forward", "hosts", "pods", "mixed")
 
 
@@ -50,6 +60,13 @@ def draw(theme: str, seed: int) -> list[Raw]:
         *Policies(random, theme).objects(),
         _felix(random),
     ]
+
+
+def with_policies_of(objects: Iterable[Raw], other: Iterable[Raw]) -> list[Raw]:
+    """The cluster of *objects* with the policies, host endpoints and network sets of another."""
+    kept = [one for one in objects if one["kind"] not in _CHANGEABLE]
+    changed = [one for one in other if one["kind"] in _CHANGEABLE]
+    return [*kept, *changed]
 
 
 def addresses(number: int, node: str) -> tuple[str, str]:
