@@ -188,6 +188,25 @@ def exists(diagram: Diagram, variables: Collection[int]) -> Diagram:
     return without(diagram)
 
 
+def tests_of(diagram: Diagram, variable: int) -> list[Node]:
+    """Every node of *diagram* that tests *variable*, each once."""
+    found: list[Node] = []
+    seen: set[int] = set()
+
+    def descend(one: Diagram) -> None:
+        if isinstance(one, bool) or one.variable > variable or id(one) in seen:
+            return
+        seen.add(id(one))
+        if one.variable == variable:
+            found.append(one)
+        else:
+            for child in one.children:
+                descend(child)
+
+    descend(diagram)
+    return found
+
+
 def _settle_union(left: Diagram, right: Diagram) -> Diagram | None:
     if left is True or right is True:
         return True

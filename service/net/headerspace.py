@@ -149,6 +149,16 @@ class HeaderSpace:
         """The packets that differ from one of the set at most in *fields*."""
         return type(self)(self.family, diagram.exists(self._root, fields))
 
+    def told_apart(self, field: Field, groups: dict[int, int]) -> dict[int, int]:
+        """*groups* of values of *field*, by number, parted where the set tells their values apart."""
+        for node in diagram.tests_of(self._root, field):
+            numbers: dict[tuple[int, Diagram], int] = {}
+            groups = {
+                value: numbers.setdefault((group, node.child_at(value)), len(numbers))
+                for value, group in groups.items()
+            }
+        return groups
+
     def boxes(self) -> Iterator[dict[Field, IntervalSet]]:
         """Disjoint boxes that together are the set; each names only the fields that it constrains.
 

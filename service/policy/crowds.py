@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from service.net.headerspace import Field, HeaderSpace
+from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.policy.cause import Direction
 from service.policy.partition import Partition
@@ -16,7 +16,6 @@ from service.policy.partition import Partition
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from service.net.headerspace import Bounds
     from service.net.prefixes import Family
     from service.policy.partition import Part
     from service.policy.workloads import WorkloadEndpoint
@@ -46,12 +45,13 @@ def fate_in_crowds(
     spared: list[Part] = []
     rest = live
     for crowd in crowds(world, pod.node, live.may.family, direction=direction):
-        own = type(live)(rest.must & crowd.packets, rest.may & crowd.packets)
+        theirs = Bounds.exact(crowd.packets)
+        own = rest & theirs
         if own.may:
             found = world.evaluate_workload(crowd.pod, own, direction)
             parts += found.parts
             spared += found.spared
-            rest = type(live)(rest.must - crowd.packets, rest.may - crowd.packets)
+            rest = rest - theirs
     if rest.may:
         found = world.evaluate_workload(pod, rest, direction)
         parts += found.parts

@@ -53,6 +53,8 @@ class Partition:
 
     def bounds(self, *decisions: Decision) -> Bounds:
         """Both bounds of the packets that end with one of *decisions*."""
+        if all(part.space.is_exact for part in self.parts):
+            return Bounds.exact(self.may(*decisions))
         return Bounds(self.must(*decisions), self.may(*decisions))
 
     def unknown(self) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class Targets:
     def _all_places(self) -> Iterator[IntervalSet]:
         alike: dict[object, list[int]] = {}
         for value in self._singles():
-            alike.setdefault(self._likeness((self._family, value)), []).append(value)
+            alike.setdefault(self.likeness((self._family, value)), []).append(value)
         singles: list[IntervalSet] = []
         for values in alike.values():
             addresses = IntervalSet.of(*((value, value) for value in values))
@@ -100,7 +100,8 @@ class Targets:
         )
         return iter(dict.fromkeys(value for family, value in of_family if family is self._family))
 
-    def _likeness(self, address: Address) -> object:
+    def likeness(self, address: Address) -> object:
+        """What addresses agree in to which packets go by one way."""
         if self._topology.owner(address) or self._translator.ports(address):
             return address
         pod = self._topology.pod(address)

@@ -64,6 +64,9 @@ class World:
         self.profile = profile
         self._felix: dict[str, FelixView] = {}
         self._chains = Chains()
+        self._pod_chains: dict[Direction, dict[WorkloadEndpoint, Chain]] = {
+            one: {} for one in Direction
+        }
         self._fates = Fates()
         self._label_classes: dict[int, tuple[HostEndpoint, Labels]] = {}
         self._workloads = _Deferred(lambda: workloads.workload_endpoints(snapshot))
@@ -320,7 +323,13 @@ class World:
         return self._fate(self.chain(hep, hook, direction), live, self.namespaces)
 
     def workload_chain(self, pod: WorkloadEndpoint, direction: Direction) -> Chain:
-        """The chain of a pod: one object for all that are alike."""
+        """The chain of a pod: one object for all that are alike; worked out once for each pod."""
+        known = self._pod_chains[direction].get(pod)
+        if known is None:
+            known = self._pod_chains[direction][pod] = self._workload_chain(pod, direction)
+        return known
+
+    def _workload_chain(self, pod: WorkloadEndpoint, direction: Direction) -> Chain:
         labels = frozenset(one for one in pod.labels.items() if one[0] in self._labels_used)
         chain = Chain(
             Hook.WORKLOAD,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import combinations, groupby
+from itertools import combinations, groupby, permutations
 from operator import attrgetter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.net.headerspace import HeaderSpace
+from service.net.headerspace import Field, HeaderSpace
+from service.net.intervals import IntervalSet
+from service.net.prefixes import Family
 from service.policy.cause import Hook, Reason
+from service.policy.connectivity import connectivity
 from service.policy.flow_query import parse_flow
 from service.policy.question import parse_question
 from service.policy.reach import reach
+from service.policy.stages import Disposition
 from service.policy.trace import packets_of, trace
 from service.policy.world import World
 from tests.factories import decode, make_snapshot
@@ -134,3 +138,20 @@ def test_the_parts_are_disjoint_and_all_that_was_asked(data):
         assert [] == [pair for pair in combinations(group, 2) if pair[0].space & pair[1].space]
     for part in answer.parts:
         assert part.disposition == trace(world, part.witness).disposition, part.witness
+
+
+@settings(max_examples=EXAMPLES)
+@given(data=st.data())
+def test_what_holds_for_one_of_a_class_of_pods_holds_for_all(data):
+    objects = data.draw(reach_worlds.worlds(GENERATORS["arbitrary"]))
+    world = World.of(make_snapshot(*map(decode, objects)))
+    found = connectivity(world, Family.V4)
+    pods = {"pod": "*"}
+    whole = reach(world, parse_question({"from": pods, "to": pods, "family": 4}))
+    at = {value: one for one in found.classes for lo, hi in one.addresses for value in (lo, hi)}
+    for source, target in permutations(at, 2):
+        ends = {Field.SRC: IntervalSet.single(source), Field.DST: IntervalSet.single(target)}
+        pair = HeaderSpace.box(Family.V4, ends)
+        for disposition in Disposition:
+            told = (whole.space(Family.V4, disposition) & pair).forget(Field.SRC, Field.DST)
+            assert told == found.between(at[source], at[target], disposition)
