@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from service.api.answer import json_answer
 from service.api.body import Blueprint
 from service.api.context import context
-from service.api.planning_schemas import SuggestBody, Suggestion
+from service.api.planning_schemas import EffectivePolicies, SuggestBody, Suggestion, WorkloadBody
 from service.checks.settings import check_settings
 from service.checks.suggest import service_ref
 from service.checks.suggest import suggest as suggested
+from service.checks.workload.page import pages
 from service.errors import InputError, SourceLocation
 from service.net.prefixes import PrefixError, parse_cidr
 
@@ -35,6 +36,17 @@ def suggest(body: dict[str, Any]) -> Response:
     sources = [_network(text, at) for at, text in enumerate(body["sources"])]
     told = suggested(world, settings, service_ref(body["service"]), sources=sources)
     return json_answer(told.to_json())
+
+
+@planning.operation("/workload", EffectivePolicies, method="POST", body=WorkloadBody)
+def workload(body: dict[str, Any]) -> Response:
+    """Tell the effective policy of a workload, and what labels would change
+
+    The union that its labels earn it, each part with its policy; nothing is changed.
+    """
+    world = context().worlds.of(body["audit"])
+    told = pages(world, body["workload"], body["labels"])
+    return json_answer({"items": [page.to_json() for page in told]})
 
 
 def _network(text: str, at: int) -> Prefix:

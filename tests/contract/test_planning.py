@@ -48,3 +48,29 @@ def test_a_suggestion_is_a_manifest(client, audit):
 def test_what_cannot_be_suggested_is_a_problem(client, audit, changed, status):
     answer = client.post("/v1/suggest", json={**SUGGEST, "audit": audit, **changed})
     assert (status, "application/problem+json") == (answer.status_code, answer.content_type)
+
+
+WEB = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec: {template: {metadata: {labels: {app: web}}, spec: {containers: []}}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: shop}
+spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}
+"""
+
+
+def test_the_policy_of_a_workload_is_told_with_what_labels_would_change(client):
+    audit = client.post("/v1/audits", json=body(WEB)).json["id"]
+    asked = {"workload": "shop/web", "labels": {"app": None}, "audit": audit}
+    (told,) = client.post("/v1/workload", json=asked).json["items"]
+    assert ["NetworkPolicy shop/deny"] == [one["policy"] for one in told["earned"]]
+    assert {"opened"} == {one["turn"] for one in told["turned"]}
+
+
+def test_a_workload_that_is_not_there_is_a_problem(client, audit):
+    answer = client.post("/v1/workload", json={"workload": "shop/gone", "audit": audit})
+    assert 404 == answer.status_code

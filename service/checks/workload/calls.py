@@ -92,6 +92,11 @@ def call(world: World, caller: Party, called: Party) -> Call:
     return Call(world, caller, called, Family.V4)
 
 
+def direct_peer(rule: PolicyRule, direction: Direction) -> Entity:
+    """The side of a rule that is about others: the source on the way in, the destination on the way out."""
+    return rule.source if direction is Direction.INGRESS else rule.destination
+
+
 class _ByLabels(Matcher):
     """What rules match among the packets of a call whose addresses are not known.
 

@@ -7,7 +7,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from service.checks.rules.fates import written_rules
-from service.checks.workload.calls import call
+from service.checks.workload.calls import call, direct_peer
 from service.checks.workload.parties import parties
 from service.model.rule import Action
 from service.net.headerspace import Field
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from service.checks.workload.calls import Call
     from service.checks.workload.parties import Party
     from service.net.headerspace import Bounds
-    from service.policy.convert import Entity, Policy, PolicyRule
+    from service.policy.convert import Policy
     from service.policy.partition import Partition
     from service.policy.world import World
 
@@ -91,12 +91,8 @@ def _lone(world: World, policy: Policy, written: Written) -> Half | None:
 def _peers_are_known(world: World, written: Written) -> bool:
     """Whether there can be no other pods that the rule means and that would let its calls through."""
     everyone = parties(world)
-    chosen = (_peer(piece, written.direction).positive for piece in written.pieces)
+    chosen = (direct_peer(piece, written.direction).positive for piece in written.pieces)
     return all(one is not None and everyone.represent(one) for one in chosen)
-
-
-def _peer(piece: PolicyRule, direction: Direction) -> Entity:
-    return piece.destination if direction is Direction.EGRESS else piece.source
 
 
 def _calls(world: World, policy: Policy, written: Written) -> Iterator[tuple[Call, Bounds]]:
@@ -104,7 +100,7 @@ def _calls(world: World, policy: Policy, written: Written) -> Iterator[tuple[Cal
     everyone = parties(world)
     own = [party for party, sure in everyone.selected(policy.applies_to) if sure]
     for piece in written.pieces:
-        selector = _peer(piece, written.direction).positive
+        selector = direct_peer(piece, written.direction).positive
         peers = (party for party, _ in everyone.selected(selector))
         for mine, peer in islice(product(own, peers), _PAIRS_LIMIT + 1):
             one = _call(world, mine, peer, written.direction)
