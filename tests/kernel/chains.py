@@ -26,6 +26,9 @@ LOCAL = 0x2
 """The mark of packets that a process of the host has sent."""
 MASQUERADE = 0x4
 LOG_GROUP = 7
+BASE = "base-"
+"""Chains of this prefix hang on hooks; they come last, when all that they jump to is there."""
+_LINES_AT_ONCE = 200
 _VXLAN_PORT = 4789
 _TCP = (179, 2379, 2380, 5473, 6443, 6666, 6667)
 _FAILSAFES = {
@@ -59,13 +62,26 @@ class Ruleset:
         self._chains[name] = lines
         return name
 
-    def script(self) -> str:
-        """All of it, instead of whatever was loaded before."""
-        bodies = (
-            f"  chain {name} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }\n"
-            for name, lines in self._chains.items()
-        )
-        return f"flush ruleset\ntable inet node {{\n{''.join(bodies)}}}\n"
+    def scripts(self) -> Iterator[str]:
+        """All of it, instead of whatever was loaded before, as scripts to be loaded in turn.
+
+        One that is long does not fit into what a user namespace may send to the kernel at once.
+        """
+        names = "".join(f"  chain {name} {{\n  }}\n" for name in self._chains if not _is_base(name))
+        yield f"flush ruleset\ntable inet node {{\n{names}}}\n"
+        text, lines = "", 0
+        for name in sorted(self._chains, key=_is_base):
+            body = "".join(f"    {line}\n" for line in self._chains[name])
+            text += f"  chain {name} {{\n{body}  }}\n"
+            lines += len(self._chains[name])
+            if lines > _LINES_AT_ONCE:
+                yield f"table inet node {{\n{text}}}\n"
+                text, lines = "", 0
+        yield f"table inet node {{\n{text}}}\n"
+
+
+def _is_base(name: str) -> bool:
+    return name.startswith(BASE)
 
 
 class Chains:

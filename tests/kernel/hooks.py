@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from tests.kernel.chains import ACCEPTED, LOCAL, MASQUERADE, Chains, denied, mark
+from tests.kernel.chains import ACCEPTED, BASE, LOCAL, MASQUERADE, Chains, denied, mark
 from tests.kernel.kube_proxy import KubeProxy
 from tests.kernel.matches import addresses
 from tests.reference.hosts import LOOPBACK
@@ -44,8 +44,8 @@ class NodeRules:
         self._chains = Chains(world, host, matches)
         self._proxy = KubeProxy(world, host)
 
-    def script(self) -> str:
-        """What `nft -f` loads."""
+    def scripts(self) -> Iterator[str]:
+        """What `nft -f` loads, in turn."""
         rules = self._chains.rules
         for name, lines in self._proxy.chains().items():
             rules.chain(name, lines)
@@ -63,8 +63,8 @@ class NodeRules:
             ("nat-postrouting", "nat", "postrouting", _SNAT, self._nat_postrouting()),
         ):
             base = f"type {kind} hook {hook} priority {priority}; policy accept;"
-            rules.chain(f"base-{name}", [base, *lines])
-        return rules.script()
+            rules.chain(f"{BASE}{name}", [base, *lines])
+        return rules.scripts()
 
     def _felix(self) -> list[str]:
         """The head of Felix's chains."""

@@ -266,7 +266,8 @@ def _load(world: World, bed: Bed) -> None:
         names = {pod.name: device for pod, device in bed.devices[host.name].items()}
         devices = {pod: names[pod.name] for pod in host.pods}
         rules = NodeRules(world, host, matches=matches, devices=devices)
-        bed.nodes[host.name].nft(rules.script())
+        for script in rules.scripts():
+            bed.nodes[host.name].nft(script)
 
 
 def _decoded(raw: Raw) -> Decoded:
