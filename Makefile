@@ -38,6 +38,10 @@ test: $(STAMP) kube netns ## run every suite; a suite that could not run fails i
 test-apiserver: $(STAMP) kube ## run the suite against a real API server
 	$(BIN)/pytest tests/apiserver --no-skips
 
+.PHONY: races
+races: $(STAMP) kube ## write 1,000 pairs of objects back to back, twice, and count false denials
+	NODEWARD_PAIRS=1000 $(BIN)/pytest tests/apiserver/test_read_your_writes.py -s --no-skips
+
 # What cannot be had is named by the suite that misses it, and fails that.
 .PHONY: kube
 kube: $(STAMP) ## build kube-apiserver, etcd, kubectl and helm into KUBE_CACHE, once

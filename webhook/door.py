@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from service.admission.override import Plea
     from service.admission.review import ReviewRequest
     from webhook.announcer import Announcer
-    from webhook.gate import Gate
+    from webhook.gate import Gate, Work
     from webhook.judge import Judge, Judgement
     from webhook.recorder import Recorder
     from webhook.timely import Timely
@@ -59,8 +59,8 @@ class Door:
         """
         deadline = arrived + (LIMIT_S if limit_s is None else limit_s)
         like = (review.kind.group, review.kind.kind, review.operation)
-        with self.gate.passed(like, deadline - time.monotonic()):
-            judgement = self._judged(review, deadline)
+        with self.gate.passed(like, deadline - time.monotonic()) as work:
+            judgement = self._judged(review, deadline, work)
         if judgement.decision.plea is not None:
             judgement = self._heard(review, judgement, deadline)
         judgement = self.recorder.recorded(review, judgement, started=arrived, deadline=deadline)
@@ -68,10 +68,10 @@ class Door:
             self.announcer.announce(review, judgement)
         return judgement
 
-    def _judged(self, review: ReviewRequest, deadline: float) -> Judgement:
-        work = partial(self.judge.judge, review, deadline=deadline)
+    def _judged(self, review: ReviewRequest, deadline: float, work: Work) -> Judgement:
+        judge = partial(self.judge.judge, review, deadline=deadline)
         try:
-            return self.timely.result(work, deadline)
+            return self.timely.result(partial(work.measured, judge), deadline)
         except LateError:
             return self.judge.late(review)
 

@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from werkzeug.exceptions import TooManyRequests
 
@@ -20,6 +20,8 @@ from service.telemetry import count_shed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
+
+T = TypeVar("T")
 
 ADDRESSES: Final = 4096
 """So many callers are remembered; of more, those that were silent longest are forgotten."""
@@ -69,10 +71,27 @@ class Rates:
             )
 
 
+@dataclass(slots=True)
+class Work:
+    """A piece of work that was let in; ``cpu_s`` is what it took of the processor, once it is done."""
+
+    cpu_s: float | None = None
+
+    def measured(self, do: Callable[[], T]) -> T:
+        """What *do* returns, of which it is seen what it takes; to be called by the thread that does it."""
+        began = time.thread_time()
+        try:
+            return do()
+        finally:
+            self.cpu_s = time.thread_time() - began
+
+
 class Gate:
     """Lets in what can still be answered in time, by how long its likes took and what is under way.
 
-    Work is taken to be done one piece after another: Python threads share one processor.
+    Work is taken to be done one piece after another: Python threads share one processor. So what counts is
+    processor time: a denial that waits for word of the cluster holds up nobody, and work that is done
+    beside other work takes no longer for it. Work that does not end in time counts by the clock.
     """
 
     def __init__(self) -> None:
@@ -81,7 +100,7 @@ class Gate:
         self._pending_s = 0.0
 
     @contextmanager
-    def passed(self, like: Hashable, left_s: float) -> Iterator[None]:
+    def passed(self, like: Hashable, left_s: float) -> Iterator[Work]:
         """A piece of work that takes as long as its likes did, and has *left_s* seconds.
 
         Raises: TooManyRequests if what is under way leaves no time for it.
@@ -94,10 +113,11 @@ class Gate:
                 raise TooManyRequests("more reviews are under way than can be answered in time")
             self._pending_s += expected_s
         started = time.monotonic()
+        work = Work()
         try:
-            yield
+            yield work
         finally:
-            took_s = time.monotonic() - started
+            took_s = time.monotonic() - started if work.cpu_s is None else work.cpu_s
             with self._lock:
                 self._pending_s = max(0.0, self._pending_s - expected_s)
                 self._expected_s[like] = expected_s + _WEIGHT * (took_s - expected_s)

@@ -12,6 +12,8 @@ from service.cli.certs import development_certificates
 if TYPE_CHECKING:
     from service.cluster.watch import Cluster, Manifests
 
+_THREADS = 16
+_WAITING_THREADS = 128
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _MANIFESTS = click.Path(exists=True)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -60,7 +62,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Processes; each holds the world once more and counts its own metrics.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1, 256), default=16, show_default=True, help="Per process."
+    "--threads",
+    type=click.IntRange(1, 256),
+    default=None,
+    show_default="16, and 128 for a cluster",
+    help="Per process; a denial holds one while it waits to learn what the cluster has by now.",
 )
 def webhook(
     manifests: tuple[str, ...],
@@ -75,7 +81,7 @@ def webhook(
     client_ca: Path | None,
     metrics_port: int,
     workers: int,
-    threads: int,
+    threads: int | None,
 ) -> None:
     """Answer admission reviews over HTTPS, judged in the world of the manifests or of a live cluster.
 
@@ -101,10 +107,17 @@ def webhook(
             certfile=str(certificate),
             keyfile=str(key),
             workers=workers,
-            threads=threads,
+            threads=threads or _threads(served),
         ),
         server.Extras(client_ca=client_ca, host=host, metrics_port=metrics_port),
     )
+
+
+def _threads(served: Manifests | Cluster) -> int:
+    """Enough that a hundred denials a second, which wait about half of one each, hold up nobody else."""
+    from service.cluster.watch import Cluster
+
+    return _WAITING_THREADS if isinstance(served, Cluster) else _THREADS
 
 
 def _served(paths: tuple[str, ...], *, cluster: bool, context: str) -> Manifests | Cluster:

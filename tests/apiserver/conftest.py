@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.apiserver.doors import live_door, register
 from tests.kube import binaries, contents, crds
 from tests.kube.server import ApiServer
 
@@ -44,6 +45,19 @@ def server(shared_server):
     """The server of the session, with nothing in it; a test may stop it and start it again."""
     contents.empty(shared_server.admin)
     return shared_server
+
+
+@pytest.fixture(scope="module")
+def module_door(shared_server, tmp_path_factory):
+    with live_door(shared_server, tmp_path_factory.mktemp("door")) as door:
+        yield door
+
+
+@pytest.fixture
+def door(server, module_door):
+    """A door that watches the server, and is asked about every write from when the test begins."""
+    register(server, module_door)
+    return module_door
 
 
 @pytest.fixture

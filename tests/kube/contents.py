@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from tests.kube import crds
+from tests.kube.client import RefusedError
 from tests.kube.server import wait_until
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def empty(client: Client) -> None:
 
 
 def _silence_webhooks(client: Client) -> None:
-    """Delete every registration, and wait until the server heeds it: their doors are closed already."""
+    """Delete every registration, and wait until the server heeds it where the door is closed already."""
     client.delete_all(_WEBHOOKS)
     probe = _SERVICE | {"metadata": {"name": "probe"}, "spec": {"ports": [{"port": 1}]}}
     wait_until(
@@ -96,7 +98,22 @@ def _empty(client: Client, path: str, resource: str) -> None:
     namespaces = {one["metadata"].get("namespace", "") for one in found if not _is_own(one)}
     for namespace in namespaces:
         within = f"/namespaces/{namespace}" if namespace else ""
-        client.delete_all(f"{path}{within}/{resource}?fieldSelector=metadata.name!=kubernetes")
+        _delete_all(client, f"{path}{within}/{resource}?fieldSelector=metadata.name!=kubernetes")
+
+
+def _delete_all(client: Client, collection: str) -> None:
+    """Delete what a path lists, as soon as no webhook forbids it any more."""
+
+    def is_deleted() -> bool:
+        try:
+            client.delete_all(collection)
+        except RefusedError as error:
+            if error.answer.status != HTTPStatus.FORBIDDEN:
+                raise
+            return False
+        return True
+
+    wait_until(is_deleted, within_s=_WITHIN_S, what=f"{collection} is empty")
 
 
 def _is_own(one: Object) -> bool:

@@ -69,6 +69,15 @@ def test_expectations_follow_what_was_seen():
     assert 0.02 < gate._expected_s["slow"] < 1.0
 
 
+def test_work_that_waits_is_expected_to_take_what_it_takes_of_the_processor():
+    gate = Gate()
+    wait = threading.Event()
+    for _ in range(3):
+        with gate.passed("waiting", 10.0) as work:
+            assert "done" == work.measured(lambda: wait.wait(0.05) or "done")
+    assert 0.0 < gate._expected_s["waiting"] < 0.02
+
+
 def test_work_that_fails_is_over():
     gate = Gate()
     with pytest.raises(ZeroDivisionError), gate.passed("x", 1.0):
