@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.policy.cause import Direction, Hook
+from service.net.headerspace import Bounds, HeaderSpace
+from service.policy.cause import Cause, Decision, Direction, Hook, Reason
+from service.policy.felix import DEFAULT_VIEW
+from service.policy.ipvs import BEYOND_HOST_POLICY, taken_for_forwarded
+from service.policy.partition import Part, Partition
+from service.policy.profile import Dataplane
 
 if TYPE_CHECKING:
     from service.model.kinds.host_endpoint import HostEndpoint
-    from service.net.headerspace import Bounds
-    from service.policy.partition import Partition
     from service.policy.world import World
 
 
@@ -38,14 +41,56 @@ class Gate:
         return self.named or self.wildcard
 
     def guard(self, world: World, live: Bounds) -> Partition:
-        """What untracked and preDNAT policy make of packets that arrive: all that sees a node port."""
+        """What becomes of packets that arrive for a node port: untracked and preDNAT policy judge them.
+
+        Under IPVS normal policy does, too, where Felix does not take the port for one of kube-proxy's.
+        """
+        before = self._before_routing(world, live)
+        if not self._has_ipvs(world):
+            return before
+        return before.then(lambda rest: self._in_ipvs(world, rest, known_beyond=False))
+
+    def to_host(self, world: World, live: Bounds) -> Partition:
+        """What becomes of packets that arrive for a process of the host itself."""
+        before = self._before_routing(world, live)
+        if self._has_ipvs(world):
+            return before.then(lambda rest: self._in_ipvs(world, rest, known_beyond=True))
+        return before.then(lambda rest: self._ingress(world, rest, Hook.NORMAL))
+
+    def _before_routing(self, world: World, live: Bounds) -> Partition:
         return self._ingress(world, live, Hook.UNTRACKED).then(
             lambda rest: self._ingress(world, rest, Hook.PRE_DNAT)
         )
 
-    def to_host(self, world: World, live: Bounds) -> Partition:
-        """What becomes of packets that arrive for a process of the host itself."""
-        return self.guard(world, live).then(lambda rest: self._ingress(world, rest, Hook.NORMAL))
+    def _has_ipvs(self, world: World) -> bool:
+        endpoint = self.named or self.wildcard
+        return endpoint is not None and world.felix(endpoint.node).dataplane is Dataplane.IPVS
+
+    def _in_ipvs(self, world: World, live: Bounds, *, known_beyond: bool) -> Partition:
+        """Normal policy, past which go the ports that Felix takes for kube-proxy's.
+
+        What becomes of a node port's packet that it allows is not known.
+        """
+        endpoint = self.named or self.wildcard
+        felix = world.felix(endpoint.node) if endpoint else DEFAULT_VIEW
+        family = live.may.family
+        taken = Bounds.exact(taken_for_forwarded(felix, family))
+        hook, direction = Hook.NORMAL, Direction.INGRESS
+        note = "IPVS: Felix takes the port for one of kube-proxy's"
+        cause = Cause(Reason.DEFAULT_ACTION, hook, direction, note=note)
+        judged = self._ingress(world, live - taken, hook)
+        parts = [Part(Decision.UNDECIDED, cause, live & taken)]
+        nothing = HeaderSpace.nothing(family)
+        for part in judged.parts:
+            if known_beyond or part.decision is Decision.DENY:
+                parts.append(part)
+            else:
+                space = Bounds(nothing, part.space.may)
+                parts += [
+                    Part(one, part.cause, space, (BEYOND_HOST_POLICY,))
+                    for one in (Decision.UNDECIDED, Decision.DENY)
+                ]
+        return Partition(live, tuple(one for one in parts if one.space.may), judged.spared)
 
     def from_host(self, world: World, live: Bounds) -> Partition:
         """What becomes of packets that a process of the host sends out through the interface."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from service.policy.world import World
 
 IPVS = "kube-proxy runs in IPVS mode"
+BEYOND_HOST_POLICY = f"{IPVS}: who judges the packet once it has passed the host's policy"
 _TRANSPORT = (PROTOCOL_NUMBERS["TCP"], PROTOCOL_NUMBERS["UDP"])
 
 
@@ -88,4 +89,4 @@ class Ipvs:
     def _to_the_host_first(self, walk: Walk, link: Link) -> Walk:
         """A node port beyond the range, or of SCTP: judged as a packet for the host before IPVS has it."""
         walk = self._paths.local.receive(walk, link)
-        return walk.stopped(f"{IPVS}: who judges the packet once it has passed the host's policy")
+        return walk.stopped(BEYOND_HOST_POLICY)
