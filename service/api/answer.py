@@ -9,10 +9,12 @@ import orjson
 from flask import Response
 
 from service.api.body import JSON
+from service.serving.reading import tell_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from service.api.worlds import Asked
     from service.reports.document import Exporter, Report
 
 CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -23,6 +25,14 @@ _CHUNK_BYTES: Final = 2**16
 def json_answer(value: Mapping[str, object], status: int = 200) -> Response:
     """*value* as JSON."""
     return Response(orjson.dumps(value), status, mimetype=JSON)
+
+
+def world_answer(asked: Asked, value: Mapping[str, object]) -> Response:
+    """*value* as JSON, with the revision and age of the state that it was answered by."""
+    response = json_answer(value)
+    if asked.reading is not None:
+        tell_reading(response, asked.reading)
+    return response
 
 
 def report_answer(report: Report, exporter: Exporter) -> Response:

@@ -15,7 +15,7 @@ from service.api.context import context
 from service.api.paging import paged, window
 from service.audit.record import record
 from service.audit.report import report as report_of
-from service.audit.run import Source
+from service.audit.run import Source, source_name
 from service.checks.settings import cluster_profile
 from service.cluster.manifests import load_texts
 from service.errors import ManifestError
@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from service.cluster.manifests import Loaded
     from service.errors import InputError
     from service.reports.document import Exporter
+    from service.store.records import AuditRun
 
 audits = Blueprint("audits", __name__, url_prefix="/v1", description="Audits and their findings")
 
 _BODY: Final = "request body"
+_PAGE: Final = 100
+_LOOKED_AT: Final = 10_000
 _FORMATS: Final = {
     200: {
         "content": {
@@ -123,13 +126,26 @@ def findings_of(query: dict[str, Any], audit_id: str) -> Response:
     return _findings(context().store.run(audit_id).id, query)
 
 
-@audits.operation("/findings", schemas.FindingPage, query=schemas.FindingQuery)
+@audits.operation("/findings", schemas.FindingPage, query=schemas.LatestQuery)
 def findings(query: dict[str, Any]) -> Response:
     """List the findings of the latest audit"""
-    latest = context().store.runs(Window(limit=1)).items
-    if not latest:
+    latest = _latest(query.pop("cluster"))
+    if latest is None:
         return json_answer(paged([], 0, query) | {"audit": None})
-    return _findings(latest[0].id, query)
+    return _findings(latest.id, query)
+
+
+def _latest(cluster: str) -> AuditRun | None:
+    """The newest of the latest audits that is of a served *cluster*, or simply the newest."""
+    store = context().store
+    for place in range(0, _LOOKED_AT, _PAGE):
+        page = store.runs(Window(limit=_PAGE, offset=place)).items
+        for run in page:
+            if not cluster or run.sources == (source_name(cluster),):
+                return run
+        if len(page) < _PAGE:
+            return None
+    return None
 
 
 def _findings(audit_id: str, query: dict[str, Any]) -> Response:

@@ -10,7 +10,7 @@ from service.admission.review import parse_review
 from service.admission.review import response as review_response
 from service.admission.terms import terms
 from service.api import schemas
-from service.api.answer import json_answer
+from service.api.answer import world_answer
 from service.api.body import JSON, Blueprint, json_body
 from service.api.context import context
 from service.api.paging import paged, window
@@ -34,7 +34,8 @@ def exposures(query: dict[str, Any]) -> Response:
 
     One item per Service, port, family and class of nodes that answer alike.
     """
-    world = context().worlds.of(query["audit"])
+    asked = context().worlds.asked(query["audit"], query["cluster"])
+    world = asked.world
     told = [
         item
         for item in (
@@ -44,19 +45,19 @@ def exposures(query: dict[str, Any]) -> Response:
     ]
     shown = window(query)
     items = list(islice(told, shown.offset, shown.offset + shown.limit))
-    return json_answer(paged(items, len(told), query) | {"digest": world.snapshot.digest})
+    return world_answer(asked, paged(items, len(told), query) | asked.dated)
 
 
 @explain.operation("/trace", schemas.Trace, method="POST", body=schemas.TraceBody)
 def trace(body: dict[str, Any]) -> Response:
     """Follow a flow hook by hook"""
-    world = context().worlds.of(body["audit"])
+    asked = context().worlds.asked(body["audit"], body["cluster"])
     try:
         flow = parse_flow(body["flow"])
     except InputError as error:
         inside = error.location
         raise InputError(error.detail, location=inside.at(f"/flow{inside.pointer}")) from error
-    return json_answer(trace_flow(world, flow).to_json())
+    return world_answer(asked, trace_flow(asked.world, flow).to_json())
 
 
 @explain.operation(
@@ -76,8 +77,8 @@ def review(query: dict[str, Any]) -> Response:
     The answer is the one that the admission door would give in this cluster.
     """
     request = parse_review(json_body())
-    world = context().worlds.of(query["audit"])
     here = context()
+    asked = here.worlds.asked(query["audit"], query["cluster"])
     now_s = int(here.now().timestamp())
-    decision = decide(world, request, terms(here.settings), now_s=now_s)
-    return json_answer({**review_response(decision)})
+    decision = decide(asked.world, request, terms(here.settings), now_s=now_s)
+    return world_answer(asked, {**review_response(decision)})

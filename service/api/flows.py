@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from service.api import flow_schemas
-from service.api.answer import json_answer
+from service.api.answer import world_answer
 from service.api.body import Blueprint
 from service.api.context import context
 from service.audit.whatif import changed
@@ -36,7 +36,8 @@ def reach(body: dict[str, Any]) -> Response:
     The answer has the exact sets of flows that are allowed, denied and not known.
     """
     question = _question(body)
-    return json_answer(reached(context().worlds.of(body["audit"]), question, limit=WALKS).to_json())
+    asked = context().worlds.asked(body["audit"], body["cluster"])
+    return world_answer(asked, reached(asked.world, question, limit=WALKS).to_json())
 
 
 @flows.operation("/diff", flow_schemas.DiffAnswer, method="POST", body=flow_schemas.DiffBody)
@@ -46,8 +47,9 @@ def diff(body: dict[str, Any]) -> Response:
     The change set is judged as a whole, whatever the order. Nothing is changed.
     """
     question = _question(body)
-    before = context().worlds.of(body["audit"])
-    return json_answer(difference(before, _after(before, body), question, limit=WALKS).to_json())
+    asked = context().worlds.asked(body["audit"], body["cluster"])
+    after = _after(asked.world, body)
+    return world_answer(asked, difference(asked.world, after, question, limit=WALKS).to_json())
 
 
 def _question(body: dict[str, Any]) -> Question:
@@ -67,7 +69,7 @@ def _after(before: World, body: dict[str, Any]) -> World:
             raise InputError(
                 "another audit is compared as it is: nothing is changed", location=place
             )
-        return context().worlds.of(body["other"])
+        return context().worlds.asked(body["other"], "").world
     loaded = load_texts((one["name"], one["content"]) for one in body["manifests"])
     if loaded.errors:
         raise RequestError(

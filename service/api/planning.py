@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from service.api.answer import json_answer
+from service.api.answer import world_answer
 from service.api.body import Blueprint
 from service.api.context import context
 from service.api.planning_schemas import EffectivePolicies, SuggestBody, Suggestion, WorkloadBody
@@ -31,11 +31,11 @@ def suggest(body: dict[str, Any]) -> Response:
 
     The objects are applied to the cluster and judged before they are told; nothing is changed.
     """
-    world = context().worlds.of(body["audit"])
+    asked = context().worlds.asked(body["audit"], body["cluster"])
     settings = check_settings(context().settings)
     sources = [_network(text, at) for at, text in enumerate(body["sources"])]
-    told = suggested(world, settings, service_ref(body["service"]), sources=sources)
-    return json_answer(told.to_json())
+    told = suggested(asked.world, settings, service_ref(body["service"]), sources=sources)
+    return world_answer(asked, told.to_json())
 
 
 @planning.operation("/workload", EffectivePolicies, method="POST", body=WorkloadBody)
@@ -44,9 +44,9 @@ def workload(body: dict[str, Any]) -> Response:
 
     The union that its labels earn it, each part with its policy; nothing is changed.
     """
-    world = context().worlds.of(body["audit"])
-    told = pages(world, body["workload"], body["labels"])
-    return json_answer({"items": [page.to_json() for page in told]})
+    asked = context().worlds.asked(body["audit"], body["cluster"])
+    told = pages(asked.world, body["workload"], body["labels"])
+    return world_answer(asked, {"items": [page.to_json() for page in told]})
 
 
 def _network(text: str, at: int) -> Prefix:

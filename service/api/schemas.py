@@ -67,14 +67,31 @@ class FindingQuery(PageQuery):
     )
 
 
+class LatestQuery(FindingQuery):
+    """Which findings of the latest audit are wanted."""
+
+    cluster = asked(
+        fields.String,
+        "name of a served cluster, where several are",
+        load_default="",
+        validate=validate.Length(max=NAME_LIMIT),
+    )
+
+
 class WorldQuery(Strict):
     """In which cluster a question is asked."""
 
     audit = asked(
         fields.String,
-        "id of an audit whose manifests were uploaded; left out, the manifests that the service serves",
+        "id of an audit whose manifests were uploaded; left out, the cluster that the service serves",
         load_default="",
         validate=SHORT,
+    )
+    cluster = asked(
+        fields.String,
+        "name of a served cluster, where several are",
+        load_default="",
+        validate=validate.Length(max=NAME_LIMIT),
     )
 
 
@@ -308,7 +325,8 @@ class Exposure(Strict):
 class ExposurePage(Paged):
     """Exposures of one world."""
 
-    digest = told(fields.String, "SHA-256 of the objects")
+    digest = told(fields.String, "SHA-256 of the objects; null for a live cluster", allow_none=True)
+    revision = told(fields.String, "of the state that answered, where it has one")
     items = told(fields.List, "the exposures", cls_or_instance=fields.Nested(Exposure))
 
 

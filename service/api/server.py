@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from service.api.app import create_app
 from service.api.context import Context
 from service.api.worlds import Worlds
+from service.audit.follow import Follower, Keeping
 from service.audit.record import record
-from service.audit.run import Source
+from service.audit.run import Source, source_name
 from service.checks.settings import cluster_profile
+from service.cluster.live import open_live
 from service.cluster.watch import Watch, read_whole
 from service.serving import process
 from service.settings import load
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from service.cluster.live import LiveCluster
+    from service.cluster.watch import Source as WorldSource
     from service.policy.world import World
     from service.settings import Settings
     from service.store.port import AuditStore
@@ -32,11 +36,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Where to listen, where results go, and whose cluster is served (no paths: nobody's)."""
+    """Where to listen, where results go, and whose clusters are served: of manifests, or live ones.
+
+    ``contexts`` are those of a kubeconfig; "" is the cluster at hand.
+    """
 
     bind: str
     database: str
     manifests: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
 
 
 def run(options: Options) -> None:
@@ -45,20 +53,36 @@ def run(options: Options) -> None:
 
 
 def _app(options: Options) -> Flask:
-    """The app of the worker, with a store and a watch of its own."""
+    """The app of the worker, with a store and watches of its own. Raises: SourceError."""
     configure_logging()
     settings = load()
-    store = open_store(options.database)
-    served = _watch(options.manifests, settings, store) if options.manifests else None
-    worlds = Worlds(store, served, cluster_profile(settings))
-    return create_app(Context(store, worlds, settings, _now))
+    keeping = Keeping(open_store(options.database), settings, _now)
+    served: dict[str, WorldSource] = {}
+    if options.manifests:
+        served["manifests"] = _watch(options.manifests, keeping)
+    for context in options.contexts:
+        live = _follow(context, keeping)
+        served[live.name] = live
+    worlds = Worlds(keeping.store, served, cluster_profile(settings))
+    return create_app(Context(keeping.store, worlds, settings, _now))
 
 
-def _watch(paths: Sequence[str], settings: Settings, store: AuditStore) -> Watch:
-    watch = Watch(paths, partial(_read, paths, settings, store))
+def _watch(paths: Sequence[str], keeping: Keeping) -> Watch:
+    watch = Watch(paths, partial(_read, paths, keeping.settings, keeping.store))
     watch.start()
     atexit.register(watch.close)
     return watch
+
+
+def _follow(context: str, keeping: Keeping) -> LiveCluster:
+    """A live cluster that is audited whenever it changes. Raises: SourceError."""
+    live = open_live(context, lambda _world: None, cluster_profile(keeping.settings))
+    follower = Follower(live, source_name(live.name), keeping)
+    for one in (live, follower):
+        one.start()
+    atexit.register(live.close)
+    atexit.register(follower.close)
+    return live
 
 
 def _read(paths: Sequence[str], settings: Settings, store: AuditStore) -> World:

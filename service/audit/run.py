@@ -19,6 +19,7 @@ from service.checks.finding import to_json
 from service.checks.run import audit as judge
 from service.checks.run import checks
 from service.checks.verdict import Result, Severity
+from service.cluster.kube import IN_POD
 from service.errors import SettingsError
 from service.policy.profile import DEFAULT_PROFILE
 from service.policy.world import World
@@ -62,6 +63,11 @@ class Source:
     def __post_init__(self, known: World | None) -> None:
         world = known or World.of(self.loaded.snapshot, self.profile)
         object.__setattr__(self, "world", world)
+
+
+def source_name(cluster: str) -> str:
+    """How a live cluster is named among the sources of a run: as the command line names it."""
+    return "--cluster" if cluster == IN_POD else f"--context={cluster}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def _manifests(paths: tuple[str, ...]) -> Source:
 
 def _cluster(context: str) -> Source:
     """A live cluster. Raises: SourceError."""
-    from service.audit.run import Source
+    from service.audit.run import Source, source_name
     from service.checks.settings import cluster_profile
     from service.cli.progress import telling
     from service.cluster.gather import gather
@@ -110,8 +110,9 @@ def _cluster(context: str) -> Source:
 
     with telling() as tell:
         found = gather(context, tell)
-    name = f"--context={context}" if context else "--cluster"
-    return Source(found.loaded, (name,), cluster_profile(load()), age_s=found.age_s)
+    return Source(
+        found.loaded, (source_name(found.cluster),), cluster_profile(load()), age_s=found.age_s
+    )
 
 
 def _audited(source: Source, only: tuple[str, ...]) -> Audit:

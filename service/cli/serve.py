@@ -30,6 +30,14 @@ _DATABASE = f"sqlite:///{STATE_FOLDER}/audit.db"
     multiple=True,
     help="File or folder that describes the served cluster; audited whenever it changes.",
 )
+@click.option("--cluster", is_flag=True, help="Watch a live cluster; audited whenever it changes.")
+@click.option(
+    "--context",
+    "contexts",
+    metavar="NAME",
+    multiple=True,
+    help="Watch the cluster of this kubeconfig context; may be given several times.",
+)
 @click.option(
     "--token-file",
     metavar="FILE",
@@ -48,6 +56,8 @@ def serve(
     *,
     database: str,
     manifests: tuple[str, ...],
+    cluster: bool,
+    contexts: tuple[str, ...],
     token_file: Path | None,
     door_token_file: Path | None,
 ) -> None:
@@ -58,12 +68,28 @@ def serve(
     """
     from service.api.server import Options, run
 
+    contexts = _contexts(contexts, cluster=cluster)
     if database == _DATABASE:
         STATE_FOLDER.mkdir(mode=0o700, exist_ok=True)
     _prepare(database, token_file, door_token_file)
     address = f"[{host}]" if ":" in host else host
     click.echo(f"Nodeward serves http://{address}:{port}/v1", err=True)
-    run(Options(bind=f"{address}:{port}", database=database, manifests=manifests))
+    bind = f"{address}:{port}"
+    run(Options(bind=bind, database=database, manifests=manifests, contexts=contexts))
+
+
+def _contexts(named: tuple[str, ...], *, cluster: bool) -> tuple[str, ...]:
+    """The kubeconfig contexts to serve, "" for the cluster at hand.
+
+    Raises: SourceError for one without credentials: told here, not in a worker's log.
+    """
+    contexts = named or (("",) if cluster else ())
+    if contexts:
+        from service.cluster.kube import Client
+
+        for context in contexts:
+            Client(context)
+    return contexts
 
 
 def _prepare(database: str, token_file: Path | None, door_token_file: Path | None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from service.cluster.watch import Reading
 
 
@@ -44,6 +46,23 @@ def readiness(reading: Reading, now: float) -> Readiness:
         digest=None if reading.is_live else reading.world.snapshot.digest,
         failure=reading.failure,
         waiting=[*reading.waiting],
+    )
+
+
+def combined(states: Mapping[str, Readiness]) -> Readiness:
+    """The state of all that is served, by name: as old as the oldest, as bad as the worst."""
+    if len(states) == 1:
+        return next(iter(states.values()))
+    ages = [one["age_s"] for one in states.values() if one["age_s"] is not None]
+    failures = [f"{name}: {one['failure']}" for name, one in states.items() if one["failure"]]
+    revisions = [f"{name}={one['revision']}" for name, one in states.items()]
+    return Readiness(
+        status="degraded" if failures else "ready",
+        age_s=max(ages, default=None),
+        revision=", ".join(revisions) or None,
+        digest=None,
+        failure="; ".join(failures),
+        waiting=[f"{name}: {kind}" for name, one in states.items() for kind in one["waiting"]],
     )
 
 

@@ -51,7 +51,7 @@ def test_a_live_cluster_is_audited(exposed):
     done = run(exposed, "audit", "--cluster", "--format", "json")
     assert (ExitCode.FINDINGS, b"") == (done.returncode, done.stderr)
     report = json.loads(done.stdout)
-    assert ["--cluster"] == report["run"]["sources"]
+    assert ["--context=tests"] == report["run"]["sources"]
     assert 0 < report["run"]["age_s"] < 60
     assert int(report["run"]["revision"]) > 0
     (unguarded,) = [one for one in report["findings"] if one["check"] == "nodeport-unguarded"]

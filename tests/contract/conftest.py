@@ -39,7 +39,7 @@ def app(store, clock):
     from tests.watch_factories import make_watch
 
     served = make_watch(World.of(make_snapshot()))
-    return create_app(Context(store, Worlds(store, served), Settings(), clock))
+    return create_app(Context(store, Worlds(store, {"manifests": served}), Settings(), clock))
 
 
 @pytest.fixture

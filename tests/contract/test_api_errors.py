@@ -310,7 +310,9 @@ class _Tokens:
 @pytest.fixture
 def waiting(store, bearer, clock):
     """A caller of a door whose manifests were not read yet."""
-    app = create_app(Context(store, Worlds(store, Watch([], lambda: None)), Settings(), clock))
+    app = create_app(
+        Context(store, Worlds(store, {"manifests": Watch([], lambda: None)}), Settings(), clock)
+    )
     caller = app.test_client()
     caller.environ_base["HTTP_AUTHORIZATION"] = bearer["Authorization"]
     return caller

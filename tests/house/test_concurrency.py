@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.house.source import PACKAGES, imported, modules
 
 THREADED = {
+    "service/audit/follow.py": "the audit of a live cluster, a thread of its own",
     "service/cluster/kube.py": "the credentials in use: an exec plugin is run by one thread at a time",
     "service/cluster/live.py": "discovery, a thread of its own",
     "service/cluster/reflector.py": "one watch of one kind, a thread each",
