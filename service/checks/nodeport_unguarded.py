@@ -11,13 +11,21 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from service.checks.contract import GUARDING_KINDS, Check, Transition
+from service.checks.nodeport.any_node import with_any_node
 from service.checks.nodeport.comparison import Comparison
 from service.checks.nodeport.diagnosis import idle_policies, refused_objects
 from service.checks.nodeport.guard import Served
 from service.checks.nodeport.judge import Judge
 from service.checks.nodeport.openings import Opening, all_openings, openings
 from service.checks.nodeport.remedy import remedies
-from service.checks.nodeport.unguarded import ID, Question, answered, others, verdicts
+from service.checks.nodeport.unguarded import (
+    ID,
+    Question,
+    about_any_node,
+    answered,
+    others,
+    verdicts,
+)
 from service.checks.verdict import Result, Severity
 from service.model.kinds.k8s_service import Service
 from service.model.snapshot import Operation
@@ -44,11 +52,16 @@ _SINGLY_TOLD = 20
 
 
 def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
-    """For each opening and family a pass, or a verdict for each reason why not."""
-    judge = Judge(world, settings)
+    """For each opening and family a pass, or a verdict for each reason why not.
+
+    Where no node is known and Calico makes host endpoints for all, a node such as any is judged, and told.
+    """
+    judge = Judge(with_any_node(world), settings)
     for asked in _questions(judge).values():
         for question in asked:
             yield from answered(judge, question)
+            if judge.world is not world and not question.opening.health:
+                yield about_any_node(judge, question)
 
 
 def opening_families(judge: Judge, opening: Opening) -> tuple[Family, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from service.checks.contract import POLICY_KINDS, Check
 from service.checks.hosts.idle import idle_endpoints, idle_rules
 from service.checks.hosts.kinds import host_classes, may_select_pods
+from service.checks.nodeport.any_node import makes_endpoints
 from service.checks.verdict import Result, Severity, Verdict
 from service.policy.cause import Hook
 from service.policy.convert import NAMESPACE, NAMESPACE_PREFIX, ORCHESTRATOR
@@ -29,7 +30,7 @@ _ADVICE = "Make the policy's selector and the labels of what it is for agree."
 def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
     """Policies, then host endpoints, then the rules of policies that govern hosts."""
     for policy in world.policies:
-        if not _selects_hosts(world, policy):
+        if not _selects_hosts(world, policy) and not _may_select_new_hosts(world, policy):
             yield from _of_policy(world, policy, settings)
     for hep, why in idle_endpoints(world):
         yield Verdict(
@@ -55,6 +56,11 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
             location=idle.policy.meta.location.at(idle.pointer),
             key=(idle.name,),
         )
+
+
+def _may_select_new_hosts(world: World, policy: Policy) -> bool:
+    """Whether the policy is for hosts, and Calico will make the endpoints of nodes that are not known."""
+    return policy.hook in {Hook.UNTRACKED, Hook.PRE_DNAT} and makes_endpoints(world)
 
 
 def _selects_hosts(world: World, policy: Policy) -> bool:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from service.checks.nodeport.any_node import makes_endpoints
 from service.checks.nodeport.diagnosis import (
     Diagnosis,
     diagnose,
@@ -94,6 +95,11 @@ def verdicts(judge: Judge, question: Question, ways: tuple[Exposed, ...]) -> Ite
     yield from told.intended()
 
 
+def about_any_node(judge: Judge, question: Question) -> Verdict:
+    """That no node was known, and one such as any was judged."""
+    return _Told(judge, question, ()).any_node()
+
+
 def others(judge: Judge, questions: tuple[Question, ...], worst: Worst) -> Verdict:
     """One verdict for *questions* that one change answers ill, all of which it names."""
     family = questions[0].family
@@ -131,7 +137,7 @@ class _Told:
         """The harm, by its reason."""
         if not self.judge.world.node_names:
             yield self._nowhere()
-            if idle_policies(self.judge.world):
+            if idle_policies(self.judge.world) and not makes_endpoints(self.judge.world):
                 yield self._idle()
             return
         groups: defaultdict[str, list[tuple[Exposed, Diagnosis]]] = defaultdict(list)
@@ -201,6 +207,8 @@ class _Told:
         world = self.judge.world
         refused = [one.ref.name for one in refused_objects(world) if one.ref.kind == "HostEndpoint"]
         aside = f" (HostEndpoint {', '.join(refused)} is not in effect)" if refused else ""
+        if makes_endpoints(world):
+            return self._made_for_others()
         everything = HeaderSpace.everything(self.family)
         is_new = self.question.is_new
         return self._verdict(
@@ -210,6 +218,19 @@ class _Told:
             f"any{aside}{'' if is_new else _OLD}",
             advice="Create a host endpoint for every node, or turn on automatic host endpoints.",
             details={"nodes": [], "sources": _sources(everything)},
+            space=self.opening.packets(self.family),
+        )
+
+    def _made_for_others(self) -> Verdict:
+        """Calico makes the endpoints, and policies select on labels of nodes that are not known."""
+        return self._verdict(
+            "unknown",
+            Result.FAIL if self.judge.settings.unknown is Unknown.DENY else Result.WARN,
+            message=f"{self._subject()} may not be guarded: Calico makes a host endpoint for every node, and "
+            "which labels nodes have is not known",
+            advice="Give the Node objects too.",
+            unknown=("the nodes of the cluster are not known",),
+            details={"nodes": []},
             space=self.opening.packets(self.family),
         )
 
@@ -234,6 +255,20 @@ class _Told:
             advice="Give the Node objects too, so that nodes without host endpoint are found.",
             unknown=("the nodes of the cluster are not known",),
             details={"nodes": list(nodes)},
+            key="nodes unknown",
+        )
+
+    def any_node(self) -> Verdict:
+        """As `about_any_node`."""
+        return self._verdict(
+            "node-without-host-endpoint",
+            Result.WARN,
+            severity=Severity.INFO,
+            message=f"{self._subject()} is open on every node of the cluster, but no Node is given: judged is "
+            "one such as Calico makes a host endpoint for",
+            advice="Give the Node objects too, so that each is judged by its own labels.",
+            unknown=("the nodes of the cluster are not known",),
+            details={"nodes": []},
             key="nodes unknown",
         )
 

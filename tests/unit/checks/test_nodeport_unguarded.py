@@ -248,3 +248,27 @@ def test_a_change_that_exposes_many_ports_tells_twenty_singly_and_the_rest_toget
     found = reviewed([NODE, HEP, *ports, rules(DENY)], rules(DENY), None)
     together = ["others-exposed"] if count > 20 else []
     assert ["selects-nothing"] * 20 + together == sorted((one for one, _ in found), reverse=True)
+
+
+AUTOMATIC = make_kube_controllers_configuration(autoCreate="Enabled")
+EVERY_HOST = {"selector": "has(kubernetes.io/hostname)"}
+
+
+def test_without_nodes_one_such_as_calico_makes_an_endpoint_for_is_judged_and_told():
+    told = ("node-without-host-endpoint", "warn")
+    assert [("guarded", "pass"), told] == audited(AUTOMATIC, WEB, rules(DENY, **EVERY_HOST))
+    assert ("no-trailing-deny", "fail") in audited(AUTOMATIC, WEB, rules(OFFICE, **EVERY_HOST))
+    dual = make_service("web", ipFamilies=["IPv4", "IPv6"])
+    only = rules({**DENY, "ipVersion": 4}, **EVERY_HOST)
+    assert ("family-open", "fail") in audited(AUTOMATIC, dual, only)
+
+
+def test_without_nodes_policies_that_ask_for_their_labels_leave_it_unknown():
+    by_role = rules(DENY, selector="role == 'edge'")
+    assert [("unknown", "warn")] == audited(AUTOMATIC, WEB, by_role)
+    assert [("unknown", "fail")] == audited(AUTOMATIC, WEB, by_role, unknown=Unknown.DENY)
+
+
+def test_without_nodes_and_endpoints_every_node_is_open():
+    off = make_kube_controllers_configuration(autoCreate="Disabled")
+    assert [("node-without-host-endpoint", "fail")] == audited(off, WEB)
