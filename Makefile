@@ -100,6 +100,10 @@ lock: $(STAMP) ## resolve the dependencies anew, none younger than a week
 bench: $(STAMP) ## measure decoding, audit and reviews; writes build/bench.json
 	$(BIN)/python -m tests.bench $(BENCH)
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## answer REVIEWS mutated reviews, a million unless told otherwise
+	$(BIN)/python -m tests.fuzz --output build/proof/fuzz.json $(if $(REVIEWS),--reviews $(REVIEWS))
+
 .PHONY: wheel
 wheel: $(STAMP) ## build the wheel, install it alone and run the cases with it
 	rm -rf build/wheel

@@ -6,6 +6,7 @@ One form everywhere: a line of the journal, a row of the store, an item of ``GET
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -108,7 +109,15 @@ def digest(decoded: Decoded[object] | None) -> str | None:
         },
         "spec": _stated(decoded.raw.get("spec")),
     }
-    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return hashlib.sha256(_canonical(said)).hexdigest()
+
+
+def _canonical(said: dict[str, object]) -> bytes:
+    """JSON with sorted keys; integers beyond 64 bits, which no field may hold, are written as they are."""
+    try:
+        return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return json.dumps(said, sort_keys=True).encode("utf-8", "surrogatepass")
 
 
 def _stated(value: object) -> object:

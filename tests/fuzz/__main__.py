@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import time
 from pathlib import Path
+
+import structlog
 
 from tests.fuzz.door import Door, FuzzError
 
@@ -23,6 +26,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--output", type=Path)
     given = options.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     door, started = Door(given.seed), time.monotonic()
     try:
         for number in range(given.reviews):

@@ -62,7 +62,13 @@ def _places(value, found):
 
 
 def _change(rng, review, corpus):
-    places = _places(review, [])
+    """One step, mostly within the objects: what is around them is soon refused as a whole."""
+    request = review.get("request")
+    objects = (
+        [request.get(name) for name in ("object", "oldObject")] if isinstance(request, dict) else []
+    )
+    inner = [one for one in objects if isinstance(one, dict) and one]
+    places = _places(rng.choice(inner) if inner and rng.random() < 0.85 else review, [])
     if not places:
         return
     where, key = rng.choice(places)
