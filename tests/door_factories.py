@@ -12,7 +12,7 @@ from webhook.timely import Timely
 
 
 @contextmanager
-def open_door(judge, folder, *, rights=None):
+def open_door(judge, folder, *, rights=None, mend=None):
     """A door before *judge*; its threads end with it."""
     journal, timely = Journal(folder), Timely(2)
     try:
@@ -20,6 +20,7 @@ def open_door(judge, folder, *, rights=None):
             judge=judge,
             gate=Gate(),
             timely=timely,
+            mend=mend or (lambda _world, decision: decision),
             recorder=Recorder(journal, "answer", "door-1"),
             rights=rights,
         )

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from service.admission.override import Override, Way, overridden, refusing, unheeded
 from service.errors import AuditorError
-from service.telemetry import ReviewResult, count_override, logger
+from service.telemetry import ReviewResult, count_engine_error, count_override, logger
 from webhook.timely import LateError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from service.admission.decide import Decision
     from service.admission.override import Plea
     from service.admission.review import ReviewRequest
+    from service.policy.world import World
     from webhook.announcer import Announcer
     from webhook.gate import Gate, Work
     from webhook.judge import Judge, Judgement
@@ -28,6 +31,9 @@ LIMIT_S: Final = 10.0
 _LOG = logger(__name__)
 
 
+Mend: TypeAlias = "Callable[[World, Decision], Decision]"
+
+
 class Rights(Protocol):
     """Whoever knows which rights a caller holds."""
 
@@ -38,7 +44,7 @@ class Rights(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """Everything that an answer takes. ``rights`` is None where there is no API server to ask.
+    """Everything that an answer takes. ``mend`` looks for a fix of a refusal. ``rights`` is None where there is no API server to ask.
 
     ``announcer`` is None where there is none to tell.
     """
@@ -47,6 +53,7 @@ class Door:
     gate: Gate
     timely: Timely
     recorder: Recorder
+    mend: Mend
     rights: Rights | None = None
     announcer: Announcer | None = None
 
@@ -63,6 +70,8 @@ class Door:
             judgement = self._judged(review, deadline, work)
         if judgement.decision.plea is not None:
             judgement = self._heard(review, judgement, deadline)
+        if not judgement.decision.allowed:
+            judgement = self._mended(judgement, deadline)
         judgement = self.recorder.recorded(review, judgement, started=arrived, deadline=deadline)
         if self.announcer is not None:
             self.announcer.announce(review, judgement)
@@ -74,6 +83,23 @@ class Door:
             return self.timely.result(partial(work.measured, judge), deadline)
         except LateError:
             return self.judge.late(review)
+
+    def _mended(self, judgement: Judgement, deadline: float) -> Judgement:
+        """*judgement* with a fix, if one is found in half of the time that is left: it can do without."""
+        reading = judgement.reading
+        if reading is None or reading.world is None:
+            return judgement
+        now = time.monotonic()
+        work = partial(self.mend, reading.world, judgement.decision)
+        try:
+            decision = self.timely.result(work, now + (deadline - now) / 2)
+        except LateError:
+            return judgement
+        except Exception:  # noqa: BLE001  # the refusal stands without it
+            count_engine_error()
+            _LOG.exception("fix_failed", revision=reading.revision)
+            return judgement
+        return replace(judgement, decision=decision)
 
     def _heard(self, review: ReviewRequest, judgement: Judgement, deadline: float) -> Judgement:
         """*judgement* after the plea for break-glass that came with it."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from service import telemetry
 from service.admission.decide import decide
+from service.admission.mend import mended
 from service.admission.terms import Terms, enforcement, terms
 from service.checks.settings import cluster_profile
 from service.cluster.access import Caller, may_bypass
@@ -88,6 +89,10 @@ class Agreement:
         """The decision by the terms and the clock of this moment."""
         return decide(world, review, self.terms, now_s=int(time.time()))
 
+    def mend(self, world: World, decision: Decision) -> Decision:
+        """*decision*, made in *world*, with a fix if there is one."""
+        return mended(decision, world, self.terms)
+
     def use(self, base: Terms, data: Mapping[str, str]) -> None:
         """Put in force the modes of a ConfigMap after those of *base*. Raises: SettingsError."""
         text = data.get(MODES_KEY, "")
@@ -159,6 +164,7 @@ def _door(
         judge=Judge(source, agreement.decide, settings.on_error, certain),
         gate=Gate(),
         timely=timely,
+        mend=agreement.mend,
         recorder=Recorder(_journal(settings), settings.journal_on_failure, instance),
         rights=ClusterRights(live.client) if live else None,
         announcer=announcer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,8 @@ def test_a_node_port_that_one_node_does_not_guard_is_refused(demo):
     refused = demo.patch("service foo", OPENED)
     assert (1, "") == (refused.returncode, refused.stdout)
     assert f"{DENIED}{SERVICE_REFUSED}" in refused.stderr
+    assert "It would pass after this: create HostEndpoint node3-nodeward\n---\n" in refused.stderr
+    assert re.fullmatch(r"\[decision [0-9a-f-]{36}\]", refused.stderr.splitlines()[-1])
     assert (
         "ClusterIP"
         == demo.server.admin.get("/api/v1/namespaces/default/services/foo")["spec"]["type"]
