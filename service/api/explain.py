@@ -9,7 +9,7 @@ from service.admission.decide import decide
 from service.admission.review import parse_review
 from service.admission.review import response as review_response
 from service.admission.terms import terms
-from service.api import schemas
+from service.api import flow_schemas, schemas
 from service.api.answer import world_answer
 from service.api.body import JSON, Blueprint, json_body
 from service.api.context import context
@@ -17,6 +17,7 @@ from service.api.paging import paged, window
 from service.checks.exposure import exposures as exposures_of
 from service.checks.settings import check_settings
 from service.errors import InputError
+from service.policy.stages import Detail
 from service.policy.trace import parse_flow
 from service.policy.trace import trace as trace_flow
 
@@ -48,7 +49,7 @@ def exposures(query: dict[str, Any]) -> Response:
     return world_answer(asked, paged(items, len(told), query) | asked.dated)
 
 
-@explain.operation("/trace", schemas.Trace, method="POST", body=schemas.TraceBody)
+@explain.operation("/trace", flow_schemas.Trace, method="POST", body=flow_schemas.TraceBody)
 def trace(body: dict[str, Any]) -> Response:
     """Follow a flow hook by hook"""
     asked = context().worlds.asked(body["audit"], body["cluster"])
@@ -57,7 +58,8 @@ def trace(body: dict[str, Any]) -> Response:
     except InputError as error:
         inside = error.location
         raise InputError(error.detail, location=inside.at(f"/flow{inside.pointer}")) from error
-    return world_answer(asked, trace_flow(asked.world, flow).to_json())
+    detail = Detail.RULES if body["explain"] else Detail.STAGES
+    return world_answer(asked, trace_flow(asked.world, flow, detail).to_json())
 
 
 @explain.operation(

@@ -22,6 +22,81 @@ _QUESTION: Final = "the fields of a flow, each with one value, several, or none 
 _BOXES: Final = "disjoint boxes; a field that is not there is as open as in the question"
 
 
+class TraceBody(WorldQuery):
+    """A flow to be followed."""
+
+    flow = fields.Dict(
+        required=True,
+        metadata={"description": "the flow in the trace format: from, to, protocol, port …"},
+    )
+    explain = asked(
+        fields.Boolean,
+        "whether to tell all that was looked at, and why it did or did not match",
+        load_default=False,
+    )
+
+
+class Look(Strict):
+    """Something that a packet was compared with."""
+
+    what = told(
+        fields.String, "rule, end-of-tier, profile, failsafe, encapsulation or default-action"
+    )
+    tier = told(fields.String, "its name; empty where no policy is meant")
+    kind = told(fields.String, "of the policy or profile")
+    policy = told(fields.String, "its name, with its namespace")
+    rule = told(fields.Integer, "index of the rule; null for what is none", allow_none=True)
+    action = told(fields.String, "what it would do")
+    matched = told(fields.String, "yes, no or perhaps")
+    why = told(fields.String, "the first criterion that is not surely met")
+
+
+class Stage(Strict):
+    """One hook that a packet passed."""
+
+    node = told(fields.String, "node")
+    hook = told(fields.String, "hook")
+    direction = told(fields.String, "ingress or egress")
+    endpoint = told(fields.String, "endpoint that governs; empty for none")
+    verdict = told(fields.String, "allow, deny, undecided, skipped, unknown or translated")
+    tier = told(fields.String, "tier")
+    policy = told(fields.String, "policy")
+    rule = told(fields.Integer, "index of the rule", allow_none=True)
+    reason = told(fields.String, "why")
+    note = told(fields.String, "further words")
+    looked_at = asked(
+        fields.List,
+        "what the packet was compared with, in order; there if it was asked for",
+        cls_or_instance=fields.Nested(Look),
+    )
+
+
+class Default(Strict):
+    """A value that nobody wrote, and that the API server or Calico fills in."""
+
+    object = told(fields.String, "the object that lacks it")
+    pointer = told(fields.String, "JSON pointer of the field")
+    value = told(fields.String, "JSON text")
+    source = told(fields.String, "who fills it in")
+
+
+class Trace(Strict):
+    """What becomes of a flow, hook by hook."""
+
+    flow = told(fields.Dict, "the flow as it was understood")
+    disposition = told(fields.String, "allowed, denied or unknown")
+    at_host = told(fields.String, "the same by the hosts' own hooks, whatever pods' policies say")
+    stages = told(fields.List, "the hooks", cls_or_instance=fields.Nested(Stage))
+    gaps = told(
+        fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"
+    )
+    defaults = told(
+        fields.List,
+        "defaults of the endpoints, policies and tiers that judged the flow",
+        cls_or_instance=fields.Nested(Default),
+    )
+
+
 class ReachBody(WorldQuery):
     """A question about flows."""
 

@@ -135,15 +135,6 @@ class AuditBody(Strict):
     )
 
 
-class TraceBody(WorldQuery):
-    """A flow to be followed."""
-
-    flow = fields.Dict(
-        required=True,
-        metadata={"description": "the flow in the trace format: from, to, protocol, port …"},
-    )
-
-
 class InputFault(Strict):
     """A document that could not be read."""
 
@@ -336,47 +327,6 @@ class Report(Strict):
     run = told(fields.Nested, "the audit", nested=AuditRun)
     verify = told(fields.String, "the command that repeats it")
     findings = told(fields.List, "all findings", cls_or_instance=fields.Nested(Finding))
-
-
-class Stage(Strict):
-    """One hook that a packet passed."""
-
-    node = told(fields.String, "node")
-    hook = told(fields.String, "hook")
-    direction = told(fields.String, "ingress or egress")
-    endpoint = told(fields.String, "endpoint that governs; empty for none")
-    verdict = told(fields.String, "allow, deny, undecided, skipped, unknown or translated")
-    tier = told(fields.String, "tier")
-    policy = told(fields.String, "policy")
-    rule = told(fields.Integer, "index of the rule", allow_none=True)
-    reason = told(fields.String, "why")
-    note = told(fields.String, "further words")
-
-
-class Default(Strict):
-    """A value that nobody wrote, and that the API server or Calico fills in."""
-
-    object = told(fields.String, "the object that lacks it")
-    pointer = told(fields.String, "JSON pointer of the field")
-    value = told(fields.String, "JSON text")
-    source = told(fields.String, "who fills it in")
-
-
-class Trace(Strict):
-    """What becomes of a flow, hook by hook."""
-
-    flow = told(fields.Dict, "the flow as it was understood")
-    disposition = told(fields.String, "allowed, denied or unknown")
-    at_host = told(fields.String, "the same by the hosts' own hooks, whatever pods' policies say")
-    stages = told(fields.List, "the hooks", cls_or_instance=fields.Nested(Stage))
-    gaps = told(
-        fields.List, "what was not known", cls_or_instance=fields.String(), data_key="unknown"
-    )
-    defaults = told(
-        fields.List,
-        "defaults of the endpoints, policies and tiers that judged the flow",
-        cls_or_instance=fields.Nested(Default),
-    )
 
 
 class ProblemFault(Strict):

@@ -1,26 +1,28 @@
-"""Which rules a packet was compared with at a hook, and by which criterion each let it pass."""
+"""What a packet was compared with at a hook, and by which criterion each rule let it pass."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from service.model.rule import ANY, Action, EntityRule, Rule
 from service.net.flow import protocol_name
+from service.net.headerspace import Bounds, HeaderSpace
+from service.policy.cause import Hook, Reason
 from service.policy.convert import Entity, PolicyRule
-from service.policy.match import applies_to_family
+from service.policy.hooks import profile_allows
+from service.policy.match import Match, applies_to_family
+from service.policy.profiles import ProfileRules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterable, Iterator
 
+    from service.model.refs import ObjectRef
     from service.model.rule import Icmp
     from service.model.selector import Selector
-    from service.net.headerspace import Bounds
-    from service.policy.cause import Direction
-    from service.policy.convert import Policy
-    from service.policy.hooks import TierPolicies
-    from service.policy.match import Match, Matcher
+    from service.policy.hooks import Chain, TierPolicies
+    from service.policy.match import Matcher
     from service.policy.world import World
 
 _ANYTHING = Entity(ANY, None, None)
@@ -36,22 +38,27 @@ class Matched(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A rule that was compared with the packet; ``why`` is the first criterion that is not surely met.
+    """Something that was compared with the packet, in the order of the chain; ``what`` it is.
 
-    ``rule`` and ``action`` are None and "" for a policy without any rule in the direction.
+    For a rule, ``why`` is the first criterion that is not surely met. ``rule`` is None for what is none: a
+    policy that has no rule in the direction, the end of a tier, a profile, Felix's own lists.
     """
 
-    tier: str
-    policy: str
-    rule: int | None
-    action: str
+    what: Reason
     matched: Matched
+    action: str = ""
+    tier: str = ""
+    policy: str = ""
+    kind: str = ""
+    rule: int | None = None
     why: str = ""
 
     def to_json(self) -> dict[str, object]:
         """The look as JSON."""
         return {
+            "what": self.what.value,
             "tier": self.tier,
+            "kind": self.kind,
             "policy": self.policy,
             "rule": self.rule,
             "action": self.action,
@@ -60,48 +67,137 @@ class Look:
         }
 
     def __str__(self) -> str:
-        rule = "no rule" if self.rule is None else f"rule {self.rule} {self.action}"
         why = f": {self.why}" if self.why else ""
-        return f"{self.tier}/{self.policy} {rule}, match {self.matched}{why}"
+        return f"{self._named()}, match {self.matched}{why}"
+
+    def _named(self) -> str:
+        match self.what:
+            case Reason.RULE:
+                rule = "no rule" if self.rule is None else f"rule {self.rule} {self.action}"
+                return f"{self.tier}/{self.policy} {rule}"
+            case Reason.END_OF_TIER:
+                return f"end of tier {self.tier} {self.action}"
+            case Reason.PROFILE:
+                rule = "" if self.rule is None else f" rule {self.rule}"
+                return f"profile {self.policy}{rule} {self.action}"
+            case Reason.FAILSAFE:
+                return f"failsafe ports {self.action}"
+            case _:
+                return f"{self.what} {self.action}"
 
 
 def looks(
-    world: World, tiers: tuple[TierPolicies, ...], direction: Direction, *, packets: Bounds
-) -> Iterator[Look]:
-    """The rules in the order in which *packets* meet them, up to the one that surely decides."""
-    for tier in tiers:
+    world: World, chain: Chain, packets: Bounds, *, namespaces: Container[str]
+) -> tuple[Look, ...]:
+    """All that *packets* are compared with in *chain*, in order, up to what surely decides."""
+    if not chain.inspects(packets.may.family):
+        return ()
+    looking = _Looking(world.matcher, chain, packets)
+    looking.exempt()
+    for tier in chain.tiers:
+        looking.tier(tier)
+    if chain.hook in {Hook.NORMAL, Hook.WORKLOAD}:
+        looking.profiles(namespaces)
+    return tuple(looking.found)
+
+
+class _Looking:
+    """One pass over a chain, as `hooks.evaluate` makes it: what is still live, and what was looked at."""
+
+    def __init__(self, matcher: Matcher, chain: Chain, live: Bounds) -> None:
+        self.matcher = matcher
+        self.chain = chain
+        self.live = live
+        self.found: list[Look] = []
+
+    def exempt(self) -> None:
+        """Felix's own lists, before any policy."""
+        for reason, action, space in self.chain.exempt(self.live.may.family):
+            match = Match(Bounds.exact(space))
+            look = Look(reason, _held(match, self.live), action, why=_NOT_LISTED[reason])
+            self.found.append(replace(look, why="") if look.matched is Matched.YES else look)
+            self.live = self.live - match.space
+
+    def tier(self, tier: TierPolicies) -> None:
+        """The rules of a tier, and its end; a packet that passes goes on to the next."""
+        passed = Bounds.exact(HeaderSpace.nothing(self.live.may.family))
         for policy in tier.policies:
-            rules = policy.rules(direction)
-            if not rules:
-                yield _look(tier, policy, None)
-            for rule in rules:
-                matched, why = _compared(world.matcher, rule, packets)
-                yield _look(tier, policy, rule, matched=matched, why=why)
-                if matched is Matched.YES and rule.rule.action in {Action.ALLOW, Action.DENY}:
-                    return
-                if matched is Matched.YES and rule.rule.action is Action.PASS:
-                    break
-            else:
+            blank = Look(
+                Reason.RULE,
+                Matched.NO,
+                tier=tier.tier.name,
+                policy=_named(policy.meta.ref),
+                kind=policy.meta.ref.kind,
+            )
+            if self.live.may and not policy.rules(self.chain.direction):
+                self.found.append(replace(blank, why="it has no rule in this direction"))
+            passed = passed | self._rules(blank, policy.rules(self.chain.direction))
+        if self.live.may and self.chain.denies_at_ends:
+            denies = not tier.tier.ends_in_pass
+            action = Action.DENY if denies else Action.PASS
+            matched = Matched.PERHAPS if self._is_unsure() else Matched.YES
+            look = Look(Reason.END_OF_TIER, matched, action.value, tier=tier.tier.name)
+            self.found.append(look)
+            self.live = (
+                Bounds.exact(HeaderSpace.nothing(self.live.may.family)) if denies else self.live
+            )
+        self.live = self.live | passed
+
+    def profiles(self, namespaces: Container[str]) -> None:
+        """The profiles in order, and the drop after them."""
+        for entry in self.chain.profiles:
+            if not self.live.may:
+                return
+            if isinstance(entry, ProfileRules):
+                blank = Look(Reason.PROFILE, Matched.NO, policy=entry.meta.ref.name, kind="Profile")
+                left = self._rules(blank, entry.rules(self.chain.direction))
+                self.live = self.live | left
                 continue
-            break
+            allows = profile_allows(entry, namespaces)
+            why = "" if allows else "there is no such profile"
+            action = (Action.ALLOW if allows else Action.DENY).value
+            matched = Matched.PERHAPS if self._is_unsure() else Matched.YES
+            self.found.append(
+                Look(Reason.PROFILE, matched, action, policy=entry, kind="Profile", why=why)
+            )
+            return
+        if self.live.may:
+            matched = Matched.PERHAPS if self._is_unsure() else Matched.YES
+            why = "no policy and no profile allows it"
+            self.found.append(Look(Reason.DEFAULT_ACTION, matched, Action.DENY.value, why=why))
+
+    def _rules(self, blank: Look, rules: Iterable[PolicyRule]) -> Bounds:
+        """Compare rules with what is live; what they pass on comes back."""
+        passed = Bounds.exact(HeaderSpace.nothing(self.live.may.family))
+        for rule in rules:
+            if not self.live.may:
+                break
+            matched, why = _compared(self.matcher, rule, self.live)
+            action = rule.rule.action
+            self.found.append(
+                replace(blank, matched=matched, why=why, rule=rule.index, action=action.value)
+            )
+            if action is Action.LOG:
+                continue
+            space = self.matcher.match(rule, self.live.may.family).space
+            if action is Action.PASS:
+                passed = passed | self.live & space
+            self.live = self.live - space
+        return passed
+
+    def _is_unsure(self) -> bool:
+        """Whether some of the packets were perhaps decided before."""
+        return any(look.matched is Matched.PERHAPS for look in self.found)
 
 
-def _look(
-    tier: TierPolicies,
-    policy: Policy,
-    rule: PolicyRule | None,
-    *,
-    matched: Matched = Matched.NO,
-    why: str = "",
-) -> Look:
-    return Look(
-        tier=tier.tier.name,
-        policy=policy.meta.ref.name,
-        rule=rule.index if rule else None,
-        action=rule.rule.action.value if rule else "",
-        matched=matched,
-        why=why,
-    )
+_NOT_LISTED = {
+    Reason.FAILSAFE: "its port is on no list",
+    Reason.ENCAPSULATION: "it carries no other packet",
+}
+
+
+def _named(ref: ObjectRef) -> str:
+    return f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
 
 
 def _compared(matcher: Matcher, rule: PolicyRule, packets: Bounds) -> tuple[Matched, str]:

@@ -83,6 +83,27 @@ class Chain:
         """A cause that no rule stands behind."""
         return Cause(reason, self.hook, self.direction, note=note)
 
+    @property
+    def denies_at_ends(self) -> bool:
+        """Whether the end of a tier may deny here."""
+        return self.hook in _END_IN_DENY
+
+    def inspects(self, family: Family) -> bool:
+        """Whether Felix looks at packets of *family* here, and it is known with which policies."""
+        if self.felix.doubts or self.doubts or not self.felix.programs(family):
+            return False
+        return not (self.hook is Hook.UNTRACKED and self.wildcard)
+
+    def exempt(self, family: Family) -> Iterator[tuple[Reason, str, HeaderSpace]]:
+        """What Felix decides before any policy: why, how, and of which packets."""
+        if self.hook is Hook.WORKLOAD:
+            if self.direction is Direction.EGRESS:
+                space = _encapsulation(self.felix, family)
+                yield Reason.ENCAPSULATION, Action.DENY.value, space
+        elif self.hook is not Hook.FORWARD:
+            space = failsafe_space(self.felix, family, hook=self.hook, direction=self.direction)
+            yield Reason.FAILSAFE, Action.ALLOW.value, space
+
 
 def no_endpoint(live: Bounds, hook: Hook, direction: Direction) -> Partition:
     """What happens where no host endpoint governs: Calico does not look at the packet."""
@@ -240,7 +261,7 @@ class _Walk:
             if isinstance(name, ProfileRules):
                 self._profile_rules(name)
                 continue
-            allows = _profile_allows(name, namespaces)
+            allows = profile_allows(name, namespaces)
             decision = Decision.ALLOW if allows else Decision.DENY
             note = f"profile {name}" if allows else f"profile {name} does not exist: dropped"
             self._decide(decision, self.live, self.chain.cause(Reason.PROFILE, note))
@@ -273,7 +294,7 @@ class _Walk:
             self.parts.append(Part(decision, cause, space, unknown))
 
 
-def _profile_allows(name: str, namespaces: Container[str]) -> bool:
+def profile_allows(name: str, namespaces: Container[str]) -> bool:
     """Whether a profile allows everything (True), or is missing (False: dropped).
 
     With the Kubernetes datastore there are only the static profile and those that namespaces and service

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from service.net.intervals import IntervalSet
-    from service.policy.hooks import Chain, TierPolicies
+    from service.policy.explain import Look
+    from service.policy.hooks import Chain
     from service.policy.partition import Partition
     from service.policy.topology import Link
     from service.policy.workloads import WorkloadEndpoint
@@ -149,8 +150,11 @@ class Walk:
         if halts:
             return self._telling(replace(blank, verdict=Verdict.UNKNOWN)).stopped(*halts)
         partition = self.world.evaluate(hep, self.open, hook=hook, direction=direction)
-        tiers = self.world.resolve(hep, hook, direction) if hep and self._tells_rules else ()
-        return self._judged(blank, partition, tiers)
+        seen: tuple[Look, ...] = ()
+        if hep and self._tells_rules:
+            chain = self.world.chain(hep, hook, direction)
+            seen = looks(self.world, chain, self.open, namespaces=self.world.namespaces)
+        return self._judged(blank, partition, seen)
 
     def judge_chain(self, blank: Stage, chain: Chain, namespaces: Container[str]) -> Walk:
         """The walk after *chain*, whoever made it; *blank* is its stage."""
@@ -161,7 +165,10 @@ class Walk:
         if self.connection is Connection.ESTABLISHED and chain.hook is not Hook.UNTRACKED:
             return self._established(blank)
         partition = evaluate(chain, self.open, matcher=self.world.matcher, namespaces=namespaces)
-        return self._judged(blank, partition, chain.tiers if self._tells_rules else ())
+        seen: tuple[Look, ...] = ()
+        if self._tells_rules:
+            seen = looks(self.world, chain, self.open, namespaces=namespaces)
+        return self._judged(blank, partition, seen)
 
     def judge_workload(self, pod: WorkloadEndpoint, direction: Direction) -> Walk:
         """The walk after the hook of *pod*, which heeds no earlier acceptance."""
@@ -181,15 +188,18 @@ class Walk:
                 blank, fate_in_crowds(self.world, pod, self.open, direction=direction), ()
             )
         partition = self.world.evaluate_workload(pod, self.open, direction)
-        chain = self.world.workload_chain(pod, direction)
-        return self._judged(blank, partition, chain.tiers if self._tells_rules else ())
+        seen: tuple[Look, ...] = ()
+        if self._tells_rules and not self.world.discards(pod):
+            chain = self.world.workload_chain(pod, direction)
+            seen = looks(self.world, chain, self.open, namespaces=(pod.pod.namespace,))
+        return self._judged(blank, partition, seen)
 
     @property
     def _tells_rules(self) -> bool:
         return self.detail is Detail.RULES
 
-    def _judged(self, blank: Stage, partition: Partition, tiers: tuple[TierPolicies, ...]) -> Walk:
-        """The walk after *partition*, of which *tiers* are to be told, too."""
+    def _judged(self, blank: Stage, partition: Partition, seen: tuple[Look, ...]) -> Walk:
+        """The walk after *partition*; *seen* is what was looked at."""
         ledger = self.ledger.judged(partition, lambda: self._doubts(partition))
         if self.extent is Extent.MANY:
             return replace(
@@ -198,10 +208,7 @@ class Walk:
                 accepted=self.accepted | partition.bounds(Decision.ALLOW),
                 ledger=ledger,
             )
-        stage = told(blank, partition)
-        if tiers:
-            found = looks(self.world, tiers, blank.direction, packets=self.open)
-            stage = replace(stage, looks=tuple(found))
+        stage = replace(told(blank, partition), looks=seen)
         after = replace(self._telling(stage), ledger=ledger)
         nothing = _nothing(self.open.may)
         match stage.verdict:

@@ -345,15 +345,15 @@ class World:
         self, pod: WorkloadEndpoint, live: Bounds, direction: Direction
     ) -> Partition:
         """The fate of *live* packets at a pod's own hook, memoised as `evaluate`."""
-        if self._discards(pod):
+        if self.discards(pod):
             note = "Calico discards the endpoint: Felix lets no pod send from other addresses"
             cause = Cause(Reason.DEFAULT_ACTION, Hook.WORKLOAD, direction, note=note)
             return whole(live, Decision.DENY, cause)
         # A pod's namespace exists, be it an object here or not.
         return self._fate(self.workload_chain(pod, direction), live, (pod.pod.namespace,))
 
-    def _discards(self, pod: WorkloadEndpoint) -> bool:
-        """Source: felix/calc/validation_filter.go, by ``workloadSourceSpoofing``."""
+    def discards(self, pod: WorkloadEndpoint) -> bool:
+        """Whether Calico leaves the endpoint of *pod* out. Source: felix/calc/validation_filter.go, by ``workloadSourceSpoofing``."""
         return pod.asks_for_sources and not self.felix(pod.node).workloads_may_spoof
 
     def _fate(self, chain: Chain, live: Bounds, namespaces: Container[str]) -> Partition:

@@ -243,6 +243,11 @@ def test_a_flow_is_traced_through_the_cluster_of_an_audit(client, audit):
     assert answer.json["flow"]["port"] == 30080
 
 
+def test_a_trace_tells_what_was_looked_at_if_it_is_asked_to(client, audit):
+    asked = {"flow": FLOW, "audit": audit["id"], "explain": True}
+    assert client.post("/v1/trace", json=asked).status_code == 200
+
+
 def test_a_review_is_answered_as_at_admission_and_changes_nothing(client, audit):
     url = f"/v1/review?audit={audit['id']}"
 

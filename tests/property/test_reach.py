@@ -17,7 +17,7 @@ from service.policy.connectivity import connectivity
 from service.policy.flow_query import parse_flow
 from service.policy.question import parse_question
 from service.policy.reach import reach
-from service.policy.stages import Disposition
+from service.policy.stages import Detail, Disposition
 from service.policy.trace import packets_of, trace
 from service.policy.world import World
 from tests.factories import decode, make_snapshot
@@ -155,3 +155,19 @@ def test_what_holds_for_one_of_a_class_of_pods_holds_for_all(data):
         for disposition in Disposition:
             told = (whole.space(Family.V4, disposition) & pair).forget(Field.SRC, Field.DST)
             assert told == found.between(at[source], at[target], disposition)
+
+
+@settings(max_examples=EXAMPLES)
+@given(data=st.data())
+def test_the_last_thing_that_was_looked_at_is_what_decides(data):
+    objects = data.draw(reach_worlds.worlds(GENERATORS["arbitrary"]))
+    world = World.of(make_snapshot(*map(decode, objects)))
+    for flow in data.draw(st.lists(reach_worlds.flows(objects), min_size=2, max_size=4)):
+        for stage in trace(world, parse_flow(flow), Detail.RULES).stages:
+            if stage.verdict not in {"allow", "deny"} or not stage.looks:
+                continue
+            last = stage.looks[-1]
+            told = (last.what, last.tier, last.rule if last.what == Reason.RULE else None)
+            if not stage.note.startswith("whichever") and stage.hook != "forward":
+                assert (stage.reason, stage.tier, stage.rule) == told, (stage, flow)
+            assert "no" != last.matched

@@ -104,11 +104,14 @@ spec:
     )
     run(["trace", str(manifest), "--explain", "--flow", json.dumps(FLOW)])
     stage = lines(capsysbinary)[0]["stages"][-1]
+    assert ["failsafe", "rule", "end-of-tier"] == [look["what"] for look in stage["looked_at"]]
     assert {
+        "what": "rule",
         "tier": "default",
+        "kind": "GlobalNetworkPolicy",
         "policy": "allow",
         "rule": 0,
         "action": "Allow",
         "matched": "no",
         "why": "destination.ports 443",
-    } == stage["looked_at"][0]
+    } == stage["looked_at"][1]

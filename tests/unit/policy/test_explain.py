@@ -11,7 +11,9 @@ from tests.factories import (
     make_felix_configuration,
     make_global_network_set,
     make_gnp,
+    make_pod,
     make_tier,
+    raw,
 )
 from tests.trace_factories import TO_W1, w1_hep, world
 
@@ -22,6 +24,15 @@ SERVICE = {"name": "web", "namespace": "default"}
 def looks(*policies, **changed):
     """The rules that were looked at in the last stage, as text."""
     where = world(w1_hep(), IPTABLES, *policies)
+    return rules(trace(where, parse_flow({**TO_W1, **changed}), Detail.RULES))
+
+
+def rules(found):
+    return [str(look) for look in found.stages[-1].looks if look.what == "rule"]
+
+
+def everything(where, **changed):
+    """All that was looked at in the last stage, as text."""
     found = trace(where, parse_flow({**TO_W1, **changed}), Detail.RULES)
     return [str(look) for look in found.stages[-1].looks]
 
@@ -72,9 +83,7 @@ def test_an_icmp_type_is_a_criterion_of_its_own():
             parse_flow({"from": TO_W1["from"], "to": TO_W1["to"], **ping}),
             Detail.RULES,
         )
-        assert [f"default/p rule 0 Allow, match no: {told}"] == [
-            str(look) for look in found.stages[-1].looks
-        ]
+        assert [f"default/p rule 0 Allow, match no: {told}"] == rules(found)
 
 
 def test_services_are_a_criterion():
@@ -82,9 +91,9 @@ def test_services_are_a_criterion():
     policy = make_gnp("p", types=["Egress"], egress=[egress])
     out = {**TO_W1, "from": {"node": "w1"}, "to": {"ip": "198.51.100.7"}}
     found = trace(world(w1_hep(), policy), parse_flow(out), Detail.RULES)
-    assert ["default/p rule 0 Allow, match perhaps: destination.services default/web"] == [
-        str(look) for look in found.stages[-1].looks
-    ]
+    assert ["default/p rule 0 Allow, match perhaps: destination.services default/web"] == rules(
+        found
+    )
 
 
 def test_criteria_that_are_met_one_by_one_may_not_be_met_together():
@@ -95,9 +104,7 @@ def test_criteria_that_are_met_one_by_one_may_not_be_met_together():
         parse_flow({name: value for name, value in TO_W1.items() if name != "src_port"}),
         Detail.RULES,
     )
-    assert ["default/p rule 0 Allow, match perhaps: source.ports 1:2000"] == [
-        str(look) for look in found.stages[-1].looks
-    ]
+    assert ["default/p rule 0 Allow, match perhaps: source.ports 1:2000"] == rules(found)
 
 
 def test_nothing_is_looked_at_after_the_rule_that_decides():
@@ -128,3 +135,50 @@ def test_a_network_set_counts_as_a_selector():
     assert ["default/p rule 0 Allow, match yes"] == looks(
         clients, rule(source={"selector": "set == 'yes' && !has(projectcalico.org/namespace)"})
     )
+
+
+def test_what_felix_does_before_and_after_policies_is_looked_at_too():
+    where = world(w1_hep(), rule(protocol="UDP"))
+    assert [
+        "failsafe ports Allow, match no: its port is on no list",
+        "default/p rule 0 Allow, match no: protocol UDP",
+        "end of tier default Deny, match yes",
+    ] == everything(where)
+    assert ["failsafe ports Allow, match yes"] == everything(where, port=22)
+
+
+def test_profiles_are_looked_at_where_no_tier_decides():
+    passing = make_gnp("p", types=["Ingress"], ingress=[{"action": "Pass"}])
+    where = world(w1_hep(profiles=["projectcalico-default-allow"]), passing)
+    assert [
+        "failsafe ports Allow, match no: its port is on no list",
+        "default/p rule 0 Pass, match yes",
+        "profile projectcalico-default-allow Allow, match yes",
+    ] == everything(where)
+    last = everything(world(w1_hep(), passing))[-1]
+    assert "default-action Deny, match yes: no policy and no profile allows it" == last
+
+
+def test_after_a_tier_that_ends_in_deny_nothing_is_looked_at():
+    first = make_gnp("security.a", tier="security", types=["Ingress"], ingress=[])
+    why = "it has no rule in this direction"
+    assert [f"security/security.a no rule, match no: {why}"] == looks(
+        make_tier("security", order=100), first, rule()
+    )
+
+
+def test_a_policy_is_told_with_its_kind_and_namespace():
+    pods = (make_pod("a", ips="10.244.1.10"), make_pod("b", ips="10.244.1.11"))
+    policy = raw(
+        "NetworkPolicy",
+        "shut",
+        api_version="networking.k8s.io/v1",
+        namespace="default",
+        spec={"podSelector": {}, "policyTypes": ["Ingress"]},
+    )
+    flow = {**TO_W1, "from": {"pod": "default/a"}, "to": {"pod": "default/b"}}
+    found = trace(world(policy, *pods), parse_flow(flow), Detail.RULES)
+    told = [look for stage in found.stages for look in stage.looks if look.kind]
+    assert [("Profile", "kns.default", None), ("NetworkPolicy", "default/shut", None)] == [
+        (look.kind, look.policy, look.rule) for look in told
+    ]
