@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain
+from operator import and_
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from service.net.headerspace import HeaderSpace
@@ -155,6 +156,34 @@ class Ledger:
         """What decided last that *allowed* may pass: the last hook that accepts, else the last at all."""
         for space, causes in self._deciders(allowed):
             yield from (Share(cause, space) for cause in causes)
+
+    def joined(
+        self, live: HeaderSpace, ways: Sequence[tuple[Ledger, HeaderSpace]], doubt: str
+    ) -> Ledger:
+        """The ledger after *live* packets went one of *ways*, nobody knows which: *doubt* says what decides.
+
+        Each way is its ledger and what may be left of the packets there.
+        """
+        sent = self.sent(live)
+        fates = [ledger.fates(sent, left) for ledger, left in ways]
+        alike = HeaderSpace.union_all(
+            sent.family, (reduce(and_, spaces) for spaces in zip(*fates, strict=True))
+        )
+        ledgers = [ledger for ledger, _ in ways]
+        deciders = tuple(
+            share for ledger, left in ways for share in ledger.accepters(ledger.sent(left))
+        )
+        accepts = any(len(one.kept) > len(self.kept) for one in ledgers)
+        lost = chain.from_iterable(one.lost[len(self.lost) :] for one in ledgers)
+        doubts = chain.from_iterable(one.doubts[len(self.doubts) :] for one in ledgers)
+        joined = replace(
+            self,
+            lost=(*self.lost, *lost),
+            kept=(*self.kept, deciders) if accepts else self.kept,
+            passed=self.passed if accepts else deciders,
+            doubts=(*self.doubts, *doubts),
+        )
+        return joined.doubted(sent - alike, (doubt,))
 
     def _deciders(self, allowed: HeaderSpace) -> Iterator[tuple[HeaderSpace, tuple[Cause, ...]]]:
         rest = allowed

@@ -7,8 +7,6 @@ change does is said here once, of sets.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import and_
 from typing import TYPE_CHECKING
 
 from service.net.headerspace import Bounds, Field, HeaderSpace
@@ -334,7 +332,9 @@ class Walk:
             halted=any(way.halted for way in ways),
             unknown=_unique(*doubts, *(why for way in ways for why in way.unknown)),
             beyond=_unique(*(why for way in ways for why in way.beyond)),
-            ledger=self._joined_ledger(ways, doubt),
+            ledger=self.ledger.joined(
+                self.live.may, [(way.ledger, way.live.may) for way in ways], doubt
+            ),
         )
 
     def _home(self, way: Walk, packets: Bounds) -> Bounds:
@@ -344,30 +344,6 @@ class Walk:
             return packets
         may = way.ledger.sent(packets.may, since=here)
         return Bounds(HeaderSpace.nothing(may.family), may)
-
-    def _joined_ledger(self, ways: Sequence[Walk], doubt: str) -> Ledger:
-        sent = self.ledger.sent(self.live.may)
-        fates = [way.ledger.fates(sent, way.live.may) for way in ways]
-        family = sent.family
-        alike = HeaderSpace.union_all(
-            family, (reduce(and_, spaces) for spaces in zip(*fates, strict=True))
-        )
-        here = self.ledger
-        deciders = tuple(
-            share for way in ways for share in way.ledger.accepters(way.ledger.sent(way.live.may))
-        )
-        accepts = any(len(way.ledger.kept) > len(here.kept) for way in ways)
-        joined = replace(
-            here,
-            lost=(*here.lost, *(one for way in ways for one in way.ledger.lost[len(here.lost) :])),
-            kept=(*here.kept, deciders) if accepts else here.kept,
-            passed=here.passed if accepts else deciders,
-            doubts=(
-                *here.doubts,
-                *(one for way in ways for one in way.ledger.doubts[len(here.doubts) :]),
-            ),
-        )
-        return joined.doubted(sent - alike, (doubt,))
 
     def _doubted(self, reasons: tuple[str, ...]) -> Ledger:
         return self.ledger.doubted(self.ledger.sent(self.live.may), reasons)
