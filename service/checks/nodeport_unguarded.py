@@ -11,21 +11,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from service.checks.contract import GUARDING_KINDS, Check, Transition
-from service.checks.nodeport.any_node import with_any_node
+from service.checks.nodeport.any_node import makes_endpoints, with_any_node
 from service.checks.nodeport.comparison import Comparison
 from service.checks.nodeport.diagnosis import idle_policies, refused_objects
 from service.checks.nodeport.guard import Served
 from service.checks.nodeport.judge import Judge
 from service.checks.nodeport.openings import Opening, all_openings, openings
+from service.checks.nodeport.question import ID, Question
 from service.checks.nodeport.remedy import remedies
-from service.checks.nodeport.unguarded import (
-    ID,
-    Question,
-    about_any_node,
-    answered,
-    others,
-    verdicts,
-)
+from service.checks.nodeport.unguarded import about_any_node, answered, others, verdicts
 from service.checks.verdict import Result, Severity
 from service.model.kinds.k8s_service import Service
 from service.model.snapshot import Operation
@@ -61,7 +55,7 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
         for question in asked:
             yield from answered(judge, question)
             if judge.world is not world and not question.opening.health:
-                yield about_any_node(judge, question)
+                yield about_any_node(question)
 
 
 def opening_families(judge: Judge, opening: Opening) -> tuple[Family, ...]:
@@ -105,6 +99,8 @@ def reaudit(transition: Transition, settings: CheckSettings, known: Verdicts) ->
     """The verdicts on the Services that a change touches; None where it may move nodes or addresses."""
     old, new = Judge(transition.before, settings), Judge(transition.after, settings)
     ref = transition.change.ref
+    if any(makes_endpoints(one) for one in (transition.before, transition.after)):
+        return None
     if ref.kind == "Service":
         return {ref: _answers(new, ref)}
     if old.world.facts(Facts.FATES) is not new.world.facts(Facts.FATES):
@@ -127,12 +123,12 @@ def touched_services(old: Judge, new: Judge, known: Verdicts) -> Iterator[Object
     One that is guarded stays so where its packets are guarded on all nodes that are judged otherwise now.
     What is told of any other rests on more than the rules that its packets meet.
     """
-    same_remarks = _remarks(old) == _remarks(new)
     loud = {
         subject
         for subject, verdicts in known.items()
         if any(one.result is not Result.PASS for one in verdicts)
     }
+    same_remarks = not loud or _remarks(old) == _remarks(new)
     for (family, served), asked in _questions(new).items():
         ways = _touched_ways(old, new, family, served=served)
         for question in asked:

@@ -263,6 +263,15 @@ class World:
             known = self._label_classes[id(hep)] = (hep, labels)
         return known[1]
 
+    @property
+    def kinds_of_heps(self) -> tuple[HostEndpoint, ...]:
+        """One host endpoint for each label class."""
+        known = self.facts(Facts.LIKENESS)
+        key = ("kinds of host endpoints", self.labels_that_matter)
+        if key not in known:
+            known[key] = tuple({self.label_class(hep): hep for hep in self.heps}.values())
+        return cast("tuple[HostEndpoint, ...]", known[key])
+
     def resolve(
         self, hep: HostEndpoint, hook: Hook, direction: Direction
     ) -> tuple[TierPolicies, ...]:

@@ -138,10 +138,14 @@ def address_owners(world: World) -> dict[Address, str]:
 
 def outside(world: World, family: Family) -> IntervalSet:
     """The addresses that are no node's and in no pod CIDR that a Node names."""
-    hosts = [value for one, value in address_owners(world) if one is family]
-    pods = (cidr for node in world.nodes.values() for cidr in node.pod_cidrs)
-    inside = IntervalSet.of(*((one, one) for one in hosts)) | addresses_in(pods, family)
-    return inside.complement(0, family.max_address)
+    known = world.facts(Facts.PLACES)
+    key = ("outside", family)
+    if key not in known:
+        hosts = [value for one, value in address_owners(world) if one is family]
+        pods = (cidr for node in world.nodes.values() for cidr in node.pod_cidrs)
+        inside = IntervalSet.of(*((one, one) for one in hosts)) | addresses_in(pods, family)
+        known[key] = inside.complement(0, family.max_address)
+    return cast("IntervalSet", known[key])
 
 
 def passage(

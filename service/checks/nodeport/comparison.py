@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from service.checks.nodeport.unguarded import Exposed
+from service.checks.nodeport.question import Exposed
 from service.net.headerspace import Bounds
 from service.policy.facts import Facts
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from service.checks.nodeport.guard import Guarding
     from service.checks.nodeport.judge import Answer, Judge
-    from service.checks.nodeport.unguarded import Question
+    from service.checks.nodeport.question import Question
     from service.net.prefixes import Family
     from service.policy.entries import Entry
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from service.checks.nodeport.guard import policeable
 from service.checks.nodeport.openings import ranges_text
+from service.checks.nodeport.question import OPENING
 from service.errors import SelectorError
 from service.model.kinds.global_network_policy import GlobalNetworkPolicy
 from service.model.rule import Action, port_numbers
@@ -179,7 +180,7 @@ def _falls_short(
                 return Diagnosis(
                     reason,
                     f"the deny of {name} (rule {rule.index}) {because}",
-                    f"Deny {opening.label} for IPv{family} as well.",
+                    f"Deny {OPENING} for IPv{family} as well.",
                 )
     return None
 
@@ -288,10 +289,9 @@ def idle_policies(world: World) -> tuple[Policy, ...]:
     known = world.facts(Facts.POLICY)
     key = "idle policies"
     if key not in known:
-        classes = {world.label_class(hep): hep for hep in world.heps}
         used = {
             policy
-            for hep in classes.values()
+            for hep in world.kinds_of_heps
             for hook in (Hook.UNTRACKED, Hook.PRE_DNAT)
             for direction in Direction
             for tier in world.resolve(hep, hook, direction)

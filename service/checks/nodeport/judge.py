@@ -198,7 +198,7 @@ class Judge:
 
     def answer(self, entry: Entry, opening: Opening) -> Answer:
         """What the guards of *entry* make of packets to *opening*, and to ports like it."""
-        known = self._memo(Facts.POLICY)
+        known = self.memo(Facts.POLICY)
         key = (id(entry), opening.served, opening.protocol)
         asked = known.get(key)
         if asked is None:
@@ -225,7 +225,7 @@ class Judge:
         fields = {Field.PROTOCOL: IntervalSet.single(opening.protocol), Field.DST_PORT: ports}
         live = HeaderSpace.box(entry.family, fields)
         contents = tuple(self.world.content(one, live) for one in chains)
-        known = self._memo(Facts.FATES)
+        known = self.memo(Facts.FATES)
         key = (id(entry), opening.served, live, *map(id, contents))
         if key not in known:
             found = self.guarding(entry, Bounds.exact(live), opening.served)
@@ -234,7 +234,7 @@ class Judge:
             known[key] = (Answer(found, quiet), contents)
         return cast("tuple[Answer, object]", known[key])[0]
 
-    def _memo(self, kind: Facts) -> dict[object, object]:
+    def memo(self, kind: Facts) -> dict[object, object]:
         """A store of what rests on facts of *kind* and on all settings, which are kept for their identity."""
         store = self.world.facts(kind)
         key = ("answers", id(self.settings))
