@@ -66,6 +66,8 @@ class FelixView:
     external_nodes: tuple[Prefix, ...] = ()
     nft_rejects: bool = False
     """Whether Felix is to reject in nftables, which with host endpoints stops all programming."""
+    encrypts: frozenset[Family] = frozenset()
+    """The families in which WireGuard carries what pods of different nodes send each other."""
     appends_chains: bool = False
     prevents_loops: bool = True
     node_port_ranges: tuple[tuple[int, int], ...] = _NODE_PORTS
@@ -81,6 +83,11 @@ class FelixView:
     def programs(self, family: Family) -> bool:
         """Whether Felix programs anything for *family*: without ``ipv6Support``, IPv6 is left alone."""
         return family is Family.V4 or self.ipv6
+
+    @property
+    def may_be_bypassed(self) -> bool:
+        """Whether other rules of the host may come before Felix's; in nftables its tables are its own."""
+        return self.appends_chains and self.dataplane not in {Dataplane.NFTABLES, Dataplane.BPF}
 
     def without_failsafes(self) -> FelixView:
         """The same with both failsafe lists empty."""
@@ -129,6 +136,7 @@ def felix_view(
         workloads_may_spoof=str(values.get("workload_source_spoofing")).capitalize() == "Any",
         external_nodes=_prefixes(values.get("external_nodes")),
         nft_rejects=_word(values, "nftables_filter_deny_action") == "reject",
+        encrypts=_encrypted(values),
         appends_chains=_word(values, "chain_insert_mode") == "append",
         prevents_loops=_word(values, "service_loop_prevention") != "disabled",
         node_port_ranges=_ranges(values.get("kube_node_port_ranges")),
@@ -182,6 +190,11 @@ def _of_release(ports: tuple[FailsafePort, ...], minor: int) -> tuple[FailsafePo
         return ports
     kept = (*_EARLIER, 6443) if minor == _ALL_PORTS_SINCE else _EARLIER
     return tuple(one for one in ports if one.port in kept)
+
+
+def _encrypted(values: Mapping[str, object]) -> frozenset[Family]:
+    fields = {Family.V4: "wireguard_enabled", Family.V6: "wireguard_enabled_v6"}
+    return frozenset(family for family, name in fields.items() if values.get(name) is True)
 
 
 def _word(values: Mapping[str, object], name: str) -> str:

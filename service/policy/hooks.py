@@ -6,7 +6,7 @@ Source: felix/rules/endpoints.go, felix/rules/static.go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _FAILSAFE_MEMO = 256
 _END_IN_DENY = frozenset({Hook.NORMAL, Hook.FORWARD, Hook.WORKLOAD})
 IPIP = 4
+BYPASSED = "chainInsertMode is append: rules of the host before Felix's may accept the packet"
 VXLAN_PORT = 4789
 
 
@@ -140,7 +141,23 @@ def evaluate(
     for stretch in whole_tiers(chain.tiers, chain.direction) if stretches is None else stretches:
         walk.tier(stretch)
     walk.fall_off(namespaces)
-    return Partition(live, tuple(walk.parts), tuple(walk.spared))
+    parts = tuple(walk.parts)
+    if chain.felix.may_be_bypassed:
+        parts = tuple(bypassed for part in parts for bypassed in _bypassed(chain, part))
+    return Partition(live, parts, tuple(walk.spared))
+
+
+def _bypassed(chain: Chain, part: Part) -> Iterator[Part]:
+    """*part* where rules of the host come before Felix's, and may accept what these would deny."""
+    if part.decision is not Decision.DENY:
+        yield part
+        return
+    space = Bounds(HeaderSpace.nothing(part.space.may.family), part.space.may)
+    unknown = (*part.unknown, BYPASSED)
+    yield replace(part, space=space, unknown=unknown)
+    decision = Decision.ALLOW if chain.hook in _END_IN_DENY else Decision.UNDECIDED
+    cause = chain.cause(Reason.DEFAULT_ACTION, "a rule of the host's before Felix's")
+    yield Part(decision, cause, space, unknown)
 
 
 def _inert(chain: Chain, live: Bounds, note: str) -> Partition:

@@ -11,6 +11,7 @@ from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.net.prefixes import Family, addresses_in, format_ip
 from service.policy.cause import Direction, Hook, Reason
+from service.policy.hooks import BYPASSED
 from service.policy.stages import Stage, Verdict
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Local:
             return walk
         action = felix.endpoint_to_host_action
         verdict = _TO_HOST.get(action, Verdict.DENY)
+        if verdict is Verdict.DENY and felix.may_be_bypassed:
+            return walk.stopped(BYPASSED)
         stage = Stage(
             link.node,
             Hook.WORKLOAD,

@@ -162,7 +162,8 @@ class Paths:
         walk = walk.reopened().judge(out, Hook.FORWARD, Direction.EGRESS)
         leaves = not tracking.untracked and self.rewrites.leaves_pools(walk, link.node, socket)
         if tracking.masquerades or leaves:
-            walk = self.rewrites.masqueraded(walk, out)
+            by_felix = None if tracking.masquerades else self._world.felix(link.node).nat_ports
+            walk = self.rewrites.masqueraded(walk, out, by_felix)
         return self.onto_wire(walk, out, socket)
 
     def _sent(self, walk: Walk, out: Link, socket: Socket) -> Walk:

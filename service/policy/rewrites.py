@@ -53,9 +53,10 @@ class Rewrites:
         walk = walk.told(replace(stage, note=note))
         return walk.rewritten(HeaderSpace.box(self._family, fields), *_SOCKET, varies=BACKEND)
 
-    def masqueraded(self, walk: Walk, out: Link) -> Walk:
+    def masqueraded(self, walk: Walk, out: Link, ports: tuple[int, int] | None = None) -> Walk:
         """The packet with an address of the node that it leaves, and a source port drawn at random.
 
+        *ports* bound the draw, where Felix makes the masquerade (``natPortRange``).
         Source: Kubernetes pkg/proxy (MASQUERADE --random-fully); felix/rules/nat.go.
         """
         source = out.sources
@@ -64,8 +65,8 @@ class Rewrites:
         if out.interface == LOOPBACK:
             known = self._topology.address(out.node, self._family)
             source = source if known is None else source | IntervalSet.single(known[1])
-        ports = self.drawn_ports(out.node)
-        fields = HeaderSpace.box(self._family, {Field.SRC: source, Field.SRC_PORT: ports})
+        drawn = IntervalSet.of(ports) if ports else self.drawn_ports(out.node)
+        fields = HeaderSpace.box(self._family, {Field.SRC: source, Field.SRC_PORT: drawn})
         varies = "the source that masquerade picks"
         return walk.rewritten(fields, Field.SRC, Field.SRC_PORT, varies=varies)
 

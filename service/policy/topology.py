@@ -173,7 +173,7 @@ class Topology:
         pod = self.pod(address)
         if pod is not None and pod.node == node:
             address = self.address(node, address[0]) or address
-        doubts = self._doubts(node)
+        doubts = (*self._doubts(node), *self._doubts_of_interface(node, interface))
         if doubts:
             return Link(node, interface, Gate(), doubts=doubts)
         if interface == LOOPBACK:
@@ -206,6 +206,9 @@ class Topology:
             own = self.address(node, address[0])
             sources = IntervalSet.single(own[1]) if own else IntervalSet.EMPTY
             return replace(self.behind(pod), sources=sources)
+        if address[0] in self._world.felix(node).encrypts:
+            doubt = f"WireGuard carries what {node} and {pod.node} send to each other's pods"
+            return Link(node, "", Gate(), doubts=(doubt,))
         encapsulation = self.pools.encapsulation(node, pod.node, address)
         if encapsulation is not None:
             return self.tunnel(node, encapsulation)
@@ -227,6 +230,13 @@ class Topology:
         known = self._world.nodes.get(node)
         if known is not None and known.os == "windows":
             return (f"node {node} runs Windows, where host endpoints do not exist",)
+        return ()
+
+    def _doubts_of_interface(self, node: str, interface: str) -> tuple[str, ...]:
+        """An interface that Felix takes for a pod's (``interfacePrefix``) is no host endpoint's."""
+        prefixes = self._world.felix(node).interface_prefix.split(",")
+        if interface.startswith(tuple(one.strip() for one in prefixes if one.strip())):
+            return (f"what pod is behind {interface} of {node} is not known",)
         return ()
 
     def _loopback(self, node: str, address: Address) -> Link:

@@ -64,11 +64,12 @@ def told(measured: MeasuredWorld) -> list[Told]:
     decoded = (
         decode_object(one, SourceLocation("cluster.yaml"))
         for one in yaml.load_all(measured.cluster, Loader=_LOADER)
+        if one
     )
     snapshot = Snapshot.of(one for one in decoded if isinstance(one, Decoded))
     world = World.of(snapshot, BED)
     found = []
-    for row in map(json.loads, measured.flows.splitlines()):
+    for row in map(json.loads, filter(str.strip, measured.flows.splitlines())):
         answer = trace(world, parse_flow(row["flow"]))
         is_right = answer.disposition == row["disposition"]
         found.append(

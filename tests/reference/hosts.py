@@ -67,11 +67,14 @@ class Host:
         if pod:
             return pod.interface
         if destination in self.tunnelled:
-            return self.tunnelled[destination]
+            return self.tunnelled[destination] or self._encrypted()
         for name, addresses in self.interfaces.items():
             if any(destination in one.network for one in addresses):
                 return name
         return next(iter(self.interfaces))
+
+    def _encrypted(self) -> str:
+        raise UndecidedError(f"WireGuard carries what {self.name} sends to pods of other nodes")
 
     def interface_of(self, address: Address) -> str:
         """The interface that carries the address; that of the default route for any other."""
@@ -185,3 +188,10 @@ def require_modelled(host: Host) -> None:
     """Raise UndecidedError where the chains do not tell what happens on the host."""
     if host.failure:
         raise UndecidedError(f"node {host.name}: {host.failure}")
+
+
+def require_first(host: Host) -> None:
+    """Raise UndecidedError where other rules of the host come first, and may let a packet by."""
+    appended = str(host.felix.get("chainInsertMode", "")).lower() == "append"
+    if appended and host.dataplane not in {"nftables", "bpf"}:
+        raise UndecidedError(f"node {host.name}: rules before Felix's may accept")

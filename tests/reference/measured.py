@@ -53,8 +53,8 @@ def worlds(source: Path) -> Iterator[MeasuredWorld]:
     """The worlds of an archive or a folder, in order of their paths."""
     texts = _archived(source) if source.is_file() else _filed(source)
     for path in sorted(texts):
-        if path.name == "cluster.yaml":
-            folder = path.parent
+        folder = path.parent
+        if path.name == "cluster.yaml" and folder / "flows.jsonl" in texts:
             yield MeasuredWorld(
                 folder.parent.name, folder.name, texts[path], texts[folder / "flows.jsonl"]
             )
@@ -65,19 +65,24 @@ def _archived(source: Path) -> dict[PurePath, str]:
         return {
             PurePath(member.name): content.read().decode()
             for member in archive
-            if (content := archive.extractfile(member))
+            if PurePath(member.name).name in {"cluster.yaml", "flows.jsonl"}
+            and (content := archive.extractfile(member))
         }
 
 
 def _filed(source: Path) -> dict[PurePath, str]:
-    return {path: path.read_text() for path in source.rglob("*") if path.is_file()}
+    return {
+        path: path.read_text("utf-8")
+        for name in ("cluster.yaml", "flows.jsonl")
+        for path in source.resolve().rglob(name)
+    }
 
 
 def compare(world: MeasuredWorld) -> list[Comparison]:
     """The model's verdict beside each measured one."""
     objects = [one for one in yaml.load_all(world.cluster, Loader=_LOADER) if one]
     model = Model(objects, routes=_ROUTES)
-    rows = map(json.loads, world.flows.splitlines())
+    rows = map(json.loads, filter(str.strip, world.flows.splitlines()))
     return [
         Comparison(
             world.folder,

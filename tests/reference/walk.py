@@ -11,7 +11,7 @@ from typing import TypeVar
 from tests.reference import chains, ipvs, programs
 from tests.reference.choices import Choices
 from tests.reference.endpoints import Endpoint
-from tests.reference.hosts import LOOPBACK, Host, require_modelled
+from tests.reference.hosts import LOOPBACK, Host, require_first, require_modelled
 from tests.reference.overlay import is_in, is_tunnel, outer
 from tests.reference.packet import (
     DroppedError,
@@ -58,7 +58,10 @@ class Walk:
         """Run one chain for what it is `on`, an interface or endpoint; whether it allows."""
         if not host.is_programmed(packet.family):
             return False
-        return self.note(chain(self.world, host, on, packet))
+        stage = chain(self.world, host, on, packet)
+        if stage and stage.verdict == "deny":
+            require_first(host)
+        return self.note(stage)
 
     def note(self, stage: Stage | None) -> bool:
         """Write the stage down; whether it allows. A denial ends the walk."""
@@ -127,6 +130,8 @@ class Walk:
             return
         action = host.felix.get("defaultEndpointToHostAction") or "Drop"
         verdict = {"Drop": "deny", "Accept": "allow", "Return": "undecided"}[action]
+        if verdict == "deny":
+            require_first(host)
         self.note(
             Stage(host.name, "workload", "egress", verdict, pod.name, reason="default-action")
         )

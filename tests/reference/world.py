@@ -29,6 +29,7 @@ _CALICO_POLICIES = (
     "StagedNetworkPolicy",
 )
 T = TypeVar("T")
+_WIREGUARD = {4: "wireguardEnabled", 6: "wireguardEnabledV6"}
 EPHEMERAL = PortRange(1024, 65535)
 
 
@@ -102,7 +103,7 @@ class World:
             name=name,
             interfaces=interfaces or {},
             addresses=read_addresses(node),
-            tunnelled=self._tunnelled(node),
+            tunnelled=self._tunnelled(node, felix),
             pods=tuple(pods),
             endpoints=tuple(own),
             attached=attached,
@@ -127,15 +128,21 @@ class World:
         defaults = releases.failsafes(self.minor)
         return {**defaults, **configuration(specs, node["metadata"]["name"], chosen)}
 
-    def _tunnelled(self, node: Raw) -> dict[Address, str]:
-        """The tunnel device to each pod on another node that packets do not reach plainly."""
+    def _tunnelled(self, node: Raw, felix: Raw) -> dict[Address, str]:
+        """The tunnel device to each pod on another node that packets do not reach plainly.
+
+        An empty name stands for WireGuard, which is not modelled.
+        """
         nodes = {one["metadata"]["name"]: one for one in self.of_kind("Node")}
         found = {}
         for pod in self.workloads:
             for address in pod.addresses:
                 near = same_subnet(node, nodes.get(pod.node, node), address.version)
                 device = self.overlay.device_towards(address, same_subnet=near)
-                if device and pod.node != node["metadata"]["name"]:
+                encrypts = felix.get(_WIREGUARD[address.version])
+                if encrypts and pod.node != node["metadata"]["name"]:
+                    found[address] = ""
+                elif device and pod.node != node["metadata"]["name"]:
                     found[address] = device
         return found
 

@@ -70,6 +70,8 @@ class FelixConfiguration:
     bpf_data_iface_pattern: str = ""
     bpf_l3_iface_pattern: str = ""
     xdp_enabled: bool | None = None
+    wireguard_enabled: bool | None = None
+    wireguard_enabled_v6: bool | None = None
 
 
 _DEFAULTS = {"nftablesFlowTableOffload": "Disabled", "nftablesMode": "Auto"}
@@ -133,6 +135,8 @@ def _decode(document: Document) -> FelixConfiguration:
         bpf_data_iface_pattern=spec.string("bpfDataIfacePattern"),
         bpf_l3_iface_pattern=spec.string("bpfL3IfacePattern"),
         xdp_enabled=spec.boolean("xdpEnabled"),
+        wireguard_enabled=spec.boolean("wireguardEnabled"),
+        wireguard_enabled_v6=spec.boolean("wireguardEnabledV6"),
     )
     _check(document, spec, config)
     return config
