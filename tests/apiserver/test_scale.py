@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -66,8 +67,15 @@ def test_a_list_that_goes_out_of_date_between_two_pages_is_gone(server, client):
     assert caught.value.is_gone
 
 
+def stored(name):
+    """A pod as a server has it."""
+    pod = objects.pod(name)
+    born = {"uid": str(uuid.uuid4()), "creationTimestamp": "2026-01-01T00:00:00Z"}
+    return pod | {"metadata": pod["metadata"] | born}
+
+
 def test_ten_thousand_pods_are_followed(own_server, monkeypatch, record_property):
-    create_all(own_server, (objects.pod(f"p{index:05}") for index in range(MANY)))
+    own_server.fill("/registry/pods", (stored(f"p{index:05}") for index in range(MANY)))
     use(own_server.kubeconfig, monkeypatch)
     began = time.monotonic()
     with Following() as following:
