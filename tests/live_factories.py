@@ -22,6 +22,7 @@ TIERS = make_resource("Tier")
 POLICIES = make_resource("GlobalNetworkPolicy")
 STORED_POLICIES = make_resource("GlobalNetworkPolicy", group="crd.projectcalico.org")
 SERVICES = make_resource("Service")
+PODS = make_resource("Pod")
 
 
 def make_raw(resource, name, version, **spec):

@@ -7,8 +7,6 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import click
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,14 +24,18 @@ def telling() -> Iterator[Tell]:
         return
     told_at = 0.0
 
+    def say(text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
     def tell(name: str, done: int, total: int) -> None:
         nonlocal told_at
         if time.monotonic() - told_at >= _PERIOD_S:
             told_at = time.monotonic()
             count = f" {done:,} of {total:,}" if total else ""
-            click.echo(f"{_CLEAR}reading {name}{count}", nl=False, err=True)
+            say(f"{_CLEAR}reading {name}{count}")
 
     try:
         yield tell
     finally:
-        click.echo(_CLEAR, nl=False, err=True)
+        say(_CLEAR)

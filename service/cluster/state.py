@@ -27,6 +27,25 @@ if TYPE_CHECKING:
     from service.policy.profile import ClusterProfile
     from service.policy.world import World
 
+MANY: Final = frozenset(
+    {
+        "CronJob",
+        "DaemonSet",
+        "Deployment",
+        "EndpointSlice",
+        "Job",
+        "Pod",
+        "ReplicaSet",
+        "ReplicationController",
+        "ServiceAccount",
+        "StatefulSet",
+    }
+)
+"""Kinds of which a cluster has many, that change all the time, and guard nothing by themselves."""
+PACE_S: Final = 1.0
+"""Changes of those are taken in together, so long after the last, and after four times what that took."""
+
+_PACE_SHARE: Final = 4
 _QUEUE: Final = 10_000
 _BATCH: Final = 20_000
 _IDLE_S: Final = 0.5
@@ -83,6 +102,8 @@ class ClusterState:
         """*prepare* works out in a new world what the first request in it should not wait for."""
         self._prepare = prepare
         self._events: queue.Queue[Event] = queue.Queue(_QUEUE)
+        self._later: list[Event] = []
+        self._later_at = 0.0
         self._mirror = Mirror(profile)
         self._news = threading.Condition()
         self._stop = threading.Event()
@@ -122,7 +143,7 @@ class ClusterState:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                if events := self._waiting():
+                if events := self._due(self._waiting()):
                     self._write(events)
             except Exception:  # noqa: BLE001  # the root of a thread: the state goes on
                 count_engine_error()
@@ -139,7 +160,22 @@ class ClusterState:
             pass
         return events
 
+    def _due(self, events: list[Event]) -> list[Event]:
+        """Those to be taken in now: what a cluster has many of keeps nobody from what guards its ports."""
+        now = [one for one in events if one.resource.kind.name not in MANY]
+        self._later += [one for one in events if one.resource.kind.name in MANY]
+        if self._later and (self.view.world is None or time.monotonic() >= self._later_at):
+            now, self._later = now + self._later, []
+        return now
+
     def _write(self, events: list[Event]) -> None:
+        began = time.monotonic()
+        self._take_in(events)
+        if any(one.resource.kind.name in MANY for one in events):
+            took_s = time.monotonic() - began
+            self._later_at = time.monotonic() + max(PACE_S, _PACE_SHARE * took_s)
+
+    def _take_in(self, events: list[Event]) -> None:
         if self._mirror.apply(events) and self._mirror.world is not None:
             self._prepare(self._mirror.world)
         self._publish()

@@ -60,3 +60,29 @@ def test_an_address_in_use_is_told(tmp_path, pair, capsys):
         options = ("--tls-cert", pair.server_certificate, "--tls-key", pair.server_key)
         assert started(tmp_path, *options, "--port", port) is ExitCode.UNREADABLE
     assert f"port {port}: Address already in use" in capsys.readouterr().err
+
+
+def test_manifests_and_a_cluster_exclude_each_other(tmp_path, capsys):
+    assert started(tmp_path, "--cluster") is ExitCode.USAGE
+    assert "exclude each other" in capsys.readouterr().err
+
+
+def test_a_cluster_without_credentials_is_told_before_anything_is_served(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    assert run(["webhook", "--cluster"]) is ExitCode.UNREADABLE
+    assert "no credentials" in capsys.readouterr().err
+
+
+def test_in_a_pod_the_cluster_is_the_default(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    assert run(["webhook"]) is ExitCode.UNREADABLE
+    assert "no credentials" in capsys.readouterr().err
+
+
+def test_in_a_pod_manifests_are_served_where_they_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    assert started(tmp_path, "--host", "0.0.0.0") is ExitCode.USAGE  # noqa: S104
+    assert "a certificate for 0.0.0.0 is needed" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 from service.cluster import state as module
 from service.cluster.events import Expected, Failed
 from service.cluster.state import ClusterState, View
-from tests.live_factories import POLICIES, TIERS, changed, listed, make_item, progressed
+from tests.live_factories import PODS, POLICIES, TIERS, changed, listed, make_item, progressed
 
 SOON_S = 10.0
 
@@ -136,3 +136,26 @@ def test_a_full_queue_makes_the_teller_wait_and_closing_frees_it(worlds, monkeyp
 
 def test_a_view_of_nothing_is_infinitely_old():
     assert float("-inf") == View().proven_at
+
+
+def test_what_a_cluster_has_many_of_is_taken_in_together_now_and_then(state, monkeypatch):
+    monkeypatch.setattr(module, "PACE_S", 60.0)
+    state.start([TIERS, PODS])
+    state.tell(listed(TIERS, 10))
+    state.tell(listed(PODS, 10))
+    assert soon(state, has_world)
+    state.tell(changed(PODS, "p", 11))
+    state.tell(changed(TIERS, "a", 12))
+    assert soon(state, lambda view: view.progress[TIERS].version == 12)
+    assert 10 == state.view.progress[PODS].version
+
+
+def test_its_turn_comes(state, monkeypatch):
+    monkeypatch.setattr(module, "PACE_S", 0.05)
+    monkeypatch.setattr(module, "_IDLE_S", 0.02)
+    state.start([PODS])
+    state.tell(listed(PODS, 10))
+    assert soon(state, has_world)
+    for version in (11, 12, 13):
+        state.tell(changed(PODS, "p", version))
+    assert soon(state, lambda view: view.progress[PODS].version == 13)
