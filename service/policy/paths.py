@@ -99,7 +99,9 @@ class Paths:
             if walk.may_be_accepted:
                 return self._untranslated_by_sender(walk, out, socket, call=translation.call)
             return self._translated_by_sender(walk, out, translation)
-        if is_loopback(address) and self._is_node_port(socket.port):
+        # Those of IPv6 never do.
+        may_answer = self._family is Family.V4 and is_loopback(address)
+        if may_answer and self._is_node_port(socket.port):
             return walk.stopped("whether node ports answer on loopback depends on kube-proxy")
         if self.topology.is_unknown_pod(address):
             return walk.left(unknown_pod(address))

@@ -34,6 +34,8 @@ NAMESPACE_PROFILE = "kns."
 SERVICE_ACCOUNT_PROFILE = "ksa."
 _NAME = "projectcalico.org/name"
 _NAMESPACE_NAMES = (_NAME, "kubernetes.io/metadata.name")
+_MAKERS = {"ReplicaSet": "Deployment", "Job": "CronJob"}
+"""Who makes the owners of pods, whose names begin with the maker's."""
 _DEFAULT_ACCOUNT = "default"
 _INHERITED_ONLY = (NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX)
 
@@ -217,24 +219,49 @@ def pod_groups(snapshot: Snapshot, discards: Callable[[Pod], bool]) -> Iterator[
         yield PodGroup(dict(content), unknown, tuple(pods))
 
 
+class _Live:
+    """The live pods of a snapshot, by who owns them; by their labels where nobody does."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        workloads = snapshot.all(Workload)
+        self._owners: set[ObjectRef] = set()
+        self._makers: set[tuple[str, str, str]] = set()
+        self._orphans: dict[str, set[frozenset[tuple[str, str]]]] = {}
+        for ref, pod in snapshot.all(Pod).items():
+            owner = pod.owner
+            if owner is None:
+                own = frozenset(pod.meta.labels.items())
+                self._orphans.setdefault(ref.namespace, set()).add(own)
+                continue
+            self._owners.add(owner)
+            known = workloads.get(owner)
+            if known is not None and known.owner is not None:
+                self._owners.add(known.owner)
+            elif known is None and owner.kind in _MAKERS:
+                stem = owner.name.rpartition("-")[0]
+                self._makers.add((owner.namespace, _MAKERS[owner.kind], stem))
+
+    def has_pod_of(self, ref: ObjectRef, one: Workload) -> bool:
+        """Whether a pod is of that workload: owned by it, or by what it makes.
+
+        A pod that nobody owns, as in a manifest, is taken for one that has its template's labels.
+        """
+        if ref in self._owners or (ref.namespace, ref.kind, ref.name) in self._makers:
+            return True
+        wanted = frozenset(one.labels.items())
+        return any(wanted <= own for own in self._orphans.get(ref.namespace, ()))
+
+
 def pod_templates(snapshot: Snapshot) -> Iterator[PodTemplate]:
-    """The templates of which no live pod is: none in its namespace has all of the template's labels.
+    """The templates of which no live pod is.
 
     One that another makes, such as the ReplicaSet of a Deployment, is told by its maker.
     """
     if not snapshot.all(Workload):
         return
-    labels = Labels(snapshot)
-    live: dict[str, set[frozenset[tuple[str, str]]]] = {}
-    for ref, pod in snapshot.all(Pod).items():
-        live.setdefault(ref.namespace, set()).add(frozenset(pod.meta.labels.items()))
+    labels, live = Labels(snapshot), _Live(snapshot)
     for ref, one in snapshot.all(Workload).items():
-        wanted = frozenset(one.labels.items())
-        if (
-            one.host_network
-            or one.owner
-            or any(wanted <= own for own in live.get(ref.namespace, ()))
-        ):
+        if one.host_network or one.owner or live.has_pod_of(ref, one):
             continue
         found, unknown = labels.of_pod(one.labels, ref.namespace, one.service_account)
         yield PodTemplate(found, one.ports, unknown)

@@ -220,6 +220,11 @@ def test_node_ports_on_loopback_depend_on_kube_proxy():
     assert ("whether node ports answer on loopback depends on kube-proxy",) == found.unknown
 
 
+def test_there_are_no_node_ports_on_the_loopback_of_ipv6():
+    call = {"from": {"node": "w1"}, "to": {"ip": "::1"}, "port": 30080}
+    assert "allowed" == disposition(world(*web(POD_ON_W1)), **call)
+
+
 def test_translations_in_a_circle_end():
     there, _ = web(ports=[{"name": "p0", "port": 80, "nodePort": 8080}])
     _, back = web((W1, "w1"), (W2, "w2"))

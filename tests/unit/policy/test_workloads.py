@@ -8,11 +8,13 @@ from service.model.selector import parse
 from service.net.prefixes import Family, parse_ip
 from service.policy.workloads import lists_pods, pod_templates, selects, workload_endpoints
 from tests.factories import (
+    decode,
     make_namespace,
     make_pod,
     make_service_account,
     make_snapshot,
     make_workload,
+    raw,
 )
 
 
@@ -105,6 +107,42 @@ def test_a_template_stands_for_pods_where_no_live_pod_has_its_labels():
     assert [0, 1] == [
         len([*pod_templates(make_snapshot(template, pod))]) for pod in (live, elsewhere)
     ]
+
+
+def owned_by(kind, name, api_version="apps/v1"):
+    return make_pod(
+        labels={"app": "web"}, owner={"apiVersion": api_version, "kind": kind, "name": name}
+    )
+
+
+@pytest.mark.parametrize(
+    ("owner", "expected"),
+    [
+        (("ReplicaSet", "web-7d9f"), 0),
+        (("Deployment", "web"), 0),
+        (("ReplicaSet", "website-7d9f"), 1),
+        (("StatefulSet", "web"), 1),
+    ],
+)
+def test_a_template_is_represented_by_pods_that_it_owns_alone(owner, expected):
+    template = make_workload(labels={"app": "web"})
+    assert expected == len([*pod_templates(make_snapshot(template, owned_by(*owner)))])
+
+
+def test_a_pod_of_what_a_workload_made_is_its_own():
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}
+    body = raw(
+        "ReplicaSet",
+        "other",
+        api_version="apps/v1",
+        namespace="default",
+        spec={"template": template},
+    )
+    body["metadata"]["ownerReferences"] = [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": True}
+    ]
+    objects = (make_workload(labels={"app": "web"}), decode(body), owned_by("ReplicaSet", "other"))
+    assert [] == [*pod_templates(make_snapshot(*objects))]
 
 
 def test_a_template_on_the_hosts_network_stands_for_no_endpoint():
