@@ -9,16 +9,15 @@ generated from here.
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, cast, get_args
 
-import yaml
 from environs import Env, EnvValidationError
 
 from service.errors import SettingsError, SourceLocation
+from service.setting_file import read_file
 from service.setting_forms import (
     CIDRS,
     ENDPOINTS,
@@ -181,8 +180,8 @@ class Settings:
         default="deny",
         text="The webhook's answer when Nodeward itself fails.",
     )
-    enforcement: tuple[str, ...] = _setting(
-        "enforcement",
+    enforcement_modes: tuple[str, ...] = _setting(
+        "enforcement.modes",
         _MODES,
         text="What is done about findings, where, and of which namespace: deny, warn or dryrun, at "
         "admission, audit or cli. The check may be *; the narrowest mode counts. Without one: deny.",
@@ -209,7 +208,7 @@ class Settings:
     enforcement_config_map: str = _setting(
         "enforcement.config_map",
         _PLACE,
-        text="namespace/name of a ConfigMap whose key `enforcement` holds further modes; the webhook of a "
+        text="namespace/name of a ConfigMap whose key `modes` holds further modes; the webhook of a "
         "live cluster reads it again within seconds. Empty: none.",
     )
     limits_reviews_per_second: int = _setting(
@@ -253,6 +252,13 @@ class Settings:
         "decisions.ca_file",
         _PATH,
         text="Certificates by which the audit service is known. Empty: those of the system.",
+    )
+    decisions_overdue_s: int = _setting(
+        "decisions.overdue_s",
+        integer(0, 86_400),
+        default="30",
+        text="How many seconds a decision may take from its door to the audit service, before an object "
+        "without one counts as written unreviewed.",
     )
     limits_body_bytes: int = _setting(
         "limits.body_bytes",
@@ -300,6 +306,7 @@ class Settings:
 TABLE: Final[tuple[Setting[Any], ...]] = tuple(
     column.metadata["setting"] for column in fields(Settings)
 )
+_NAMED: Final = [row.name for row in TABLE]
 
 
 def load() -> Settings:
@@ -308,7 +315,7 @@ def load() -> Settings:
     Raises: SettingsError that tells every setting at fault.
     """
     config = os.environ.get(CONFIG_VARIABLE)
-    written = _read_file(Path(config)) if config else {}
+    written = read_file(Path(config), _NAMED) if config else {}
     env = Env(eager=False)
     env.add_parser("setting", _parse)
     values = {
@@ -327,7 +334,7 @@ def of_file(path: Path) -> Settings:
 
     Raises: SettingsError.
     """
-    written = _read_file(path)
+    written = read_file(path, _NAMED)
     values = {}
     for row in TABLE:
         try:
@@ -350,49 +357,3 @@ def _faults(error: EnvValidationError) -> Iterator[str]:
     faults = cast("Mapping[str, list[str]]", error.error_messages)  # a sealed Env maps variables
     for variable, messages in faults.items():
         yield f"{names[variable]} ({variable}): {messages[0]}"
-
-
-def _read_file(path: Path) -> dict[str, str]:
-    """Dotted name → text. The nodes are read as written: ``no`` is text, and twice is an error."""
-    try:
-        document = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise SettingsError(reason, location=SourceLocation(str(path))) from error
-    written: dict[str, str] = {}
-    for name, value in _leaves(document, "", path):
-        if name in written:
-            raise SettingsError(f"{name} is set twice", location=_place(value, path))
-        written[name] = _text(value, path)
-    return written
-
-
-def _leaves(node: yaml.Node | None, prefix: str, path: Path) -> Iterator[tuple[str, yaml.Node]]:
-    if node is None:
-        return
-    if not isinstance(node, yaml.MappingNode):
-        raise SettingsError("a mapping of settings is expected", location=_place(node, path))
-    names = [row.name for row in TABLE]
-    for key, value in node.value:
-        name = prefix + str(key.value)
-        if name in names:
-            yield name, value
-        elif any(known.startswith(f"{name}.") for known in names):
-            yield from _leaves(value, f"{name}.", path)
-        else:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise SettingsError(f"there is no setting {name}{hint}", location=_place(key, path))
-
-
-def _text(node: yaml.Node, path: Path) -> str:
-    if isinstance(node, yaml.ScalarNode):
-        return str(node.value)
-    if isinstance(node, yaml.SequenceNode):
-        return ",".join(_text(item, path) for item in node.value)
-    raise SettingsError("text, a number or a list is expected", location=_place(node, path))
-
-
-def _place(node: yaml.Node, path: Path) -> SourceLocation:
-    mark = node.start_mark
-    return SourceLocation(str(path), mark.line + 1, mark.column + 1)

@@ -20,7 +20,7 @@ from prometheus_client.exposition import generate_latest
 from service import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from structlog.typing import FilteringBoundLogger, Processor
 
@@ -157,6 +157,13 @@ _EVENTS = Counter(
     ["result"],
     registry=REGISTRY,
 )
+_FINDINGS = Gauge(
+    "nodeward_findings",
+    "Findings of the last audit of a live cluster, those that an exception covers left out.",
+    ["cluster", "check", "severity"],
+    registry=REGISTRY,
+)
+_TOLD_FINDINGS: dict[str, set[tuple[str, str]]] = {}
 _OVERRIDES = Counter(
     "nodeward_admission_overrides",
     "Refusals that break-glass passed.",
@@ -192,6 +199,15 @@ def count_event(*, published: bool) -> None:
 def count_override() -> None:
     """Record one refusal that a caller passed by right."""
     _OVERRIDES.inc()
+
+
+def tell_findings(cluster: str, tally: Mapping[tuple[str, str], int]) -> None:
+    """Say how many findings the last audit of *cluster* had, by check and severity; the rest are none."""
+    for labels in _TOLD_FINDINGS.get(cluster, set()) - tally.keys():
+        _FINDINGS.labels(cluster, *labels).set(0)
+    for labels, count in tally.items():
+        _FINDINGS.labels(cluster, *labels).set(count)
+    _TOLD_FINDINGS[cluster] = _TOLD_FINDINGS.get(cluster, set()) | tally.keys()
 
 
 def count_shed() -> None:

@@ -1,58 +1,24 @@
-"""Tells owners of objects by Events what was refused, overridden or let through with a warning.
-
-Events help people to find what happened; the record is the journal. So they wait for nothing, repeat
-nothing within minutes, and are dropped where there are too many of them.
-"""
+"""Tells owners of objects by Events what was refused, overridden or let through with a warning."""
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
-from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from service.cluster.happening import Happening, publish
-from service.cluster.kube import RequestError
-from service.telemetry import count_event, logger
-from webhook.gate import Rates
+from service.cluster.happening import Happening
 
 if TYPE_CHECKING:
     from service.admission.review import ReviewRequest
-    from service.cluster.kube import Client
+    from service.cluster.publisher import Publisher
     from webhook.judge import Judgement
 
-QUEUE: Final = 200
-REPEAT_S: Final = 300.0
-PER_NAMESPACE_AND_SECOND: Final = 1
 
-_REMEMBERED: Final = 2000
-_TIMEOUT_S: Final = 5.0
-_LOG = logger(__name__)
-
-
+@dataclass(frozen=True, slots=True)
 class Announcer:
-    """Publishes Events in a thread of its own. Any thread may announce."""
+    """Makes an Event of an answer that is worth one. Any thread may announce."""
 
-    def __init__(self, client: Client, instance: str) -> None:
-        """Nothing is published before `start`."""
-        self._client = client
-        self._instance = instance
-        self._pending: queue.Queue[Happening | None] = queue.Queue(QUEUE)
-        self._rates = Rates(PER_NAMESPACE_AND_SECOND)
-        self._lock = threading.Lock()
-        self._recent: OrderedDict[tuple[str, ...], float] = OrderedDict()
-        self._thread = threading.Thread(target=self._publish, name="announcer", daemon=True)
-
-    def start(self) -> None:
-        """Begin to publish."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Publish what is pending, 5 s at most, and end."""
-        self._pending.put(None)
-        self._thread.join(_TIMEOUT_S)
+    publisher: Publisher
 
     def announce(self, review: ReviewRequest, judgement: Judgement) -> None:
         """Tell of a review that was not simply admitted; returns at once. A dry run is not told."""
@@ -60,45 +26,17 @@ class Announcer:
         told = decision.message or next(iter(decision.warnings), "")
         if review.dry_run or not told or not review.name:
             return
-        happening = Happening(
-            api_version=review.kind.api_version,
-            kind=review.kind.kind,
-            namespace=review.namespace,
-            name=review.name,
-            reason=_reason(judgement),
-            note=f"{review.operation.value} by {review.user}: {told}",
-            at=datetime.now(UTC),
+        self.publisher.tell(
+            Happening(
+                api_version=review.kind.api_version,
+                kind=review.kind.kind,
+                namespace=review.namespace,
+                name=review.name,
+                reason=_reason(judgement),
+                note=f"{review.operation.value} by {review.user}: {told}",
+                at=datetime.now(UTC),
+            )
         )
-        if self._is_new(happening) and not self._rates.wait_s(review.namespace):
-            try:
-                self._pending.put_nowait(happening)
-            except queue.Full:
-                count_event(published=False)
-
-    def _is_new(self, happening: Happening) -> bool:
-        """Whether the same was not told of the same object within REPEAT_S."""
-        key = (happening.kind, happening.namespace, happening.name, happening.reason)
-        now = time.monotonic()
-        with self._lock:
-            told_at = self._recent.get(key)
-            if told_at is not None and now - told_at < REPEAT_S:
-                return False
-            self._recent[key] = now
-            self._recent.move_to_end(key)
-            if len(self._recent) > _REMEMBERED:
-                self._recent.popitem(last=False)
-            return True
-
-    def _publish(self) -> None:
-        while (happening := self._pending.get()) is not None:
-            try:
-                publish(self._client, happening, self._instance, timeout_s=_TIMEOUT_S)
-                count_event(published=True)
-            except RequestError as error:
-                count_event(published=False)
-                _LOG.warning("event_not_published", reason=str(error))
-            except Exception:  # noqa: BLE001  # the root of a thread: it goes on
-                _LOG.exception("announcer_failed")
 
 
 def _reason(judgement: Judgement) -> str:

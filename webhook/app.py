@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import time
 from functools import partial
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 import structlog
 from flask import Flask, Response, request
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import Forbidden, TooManyRequests
 
 from service import telemetry
 from service.admission.review import Operation, read_review
@@ -32,8 +33,8 @@ from webhook.recorder import DECISION_ID
 if TYPE_CHECKING:
     from service.admission.review import ReviewRequest
     from service.cluster.watch import Source
+    from service.serving.rates import Rates
     from webhook.door import Door
-    from webhook.gate import Rates
     from webhook.judge import Judgement
 
 _JSON: Final = "application/json"
@@ -95,8 +96,11 @@ def _count_malformed(response: Response) -> Response:
 
 def _admit(door: Door, limit_bytes: int, rates: Rates | None) -> Response:
     arrived = time.monotonic()
-    if rates is not None:
-        rates.admit(request.remote_addr or "")
+    if rates is not None and (wait_s := rates.wait_s(request.remote_addr or "")):
+        telemetry.count_shed()
+        raise TooManyRequests(
+            "there are too many reviews from this address", retry_after=math.ceil(wait_s)
+        )
     limit_s = seconds(request.args.get("timeout", ""))
     sent = body(limit_bytes, _JSON)
     complete = time.monotonic()

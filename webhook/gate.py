@@ -1,4 +1,4 @@
-"""Who is let in to be judged: nobody faster than his share, and nothing that could not be answered in time.
+"""What is let in to be judged: nothing that could not be answered in time.
 
 A review that waits in vain helps no one: the API server has given up, and whoever comes next waits
 longer. It is told at once to come again (429), and the API server then does what its failurePolicy says.
@@ -6,10 +6,8 @@ longer. It is told at once to come again (429), and the API server then does wha
 
 from __future__ import annotations
 
-import math
 import threading
 import time
-from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -23,52 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ADDRESSES: Final = 4096
-"""So many callers are remembered; of more, those that were silent longest are forgotten."""
-
 _FIRST_GUESS_S: Final = 0.01
 _WEIGHT: Final = 0.2
-
-
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    at: float
-
-
-class Rates:
-    """At most *per_second* requests of one address, after a burst of twice as many. Any thread may ask."""
-
-    def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_second = float(per_second)
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
-
-    def wait_s(self, address: str) -> float:
-        """0.0 if *address* may ask now, which counts; else the seconds until it may. O(1)."""
-        now = self._clock()
-        with self._lock:
-            bucket = self._buckets.pop(address, None) or _Bucket(2 * self._per_second, now)
-            self._buckets[address] = bucket
-            if len(self._buckets) > ADDRESSES:
-                self._buckets.popitem(last=False)
-            earned = (now - bucket.at) * self._per_second
-            bucket.tokens = min(2 * self._per_second, bucket.tokens + earned)
-            bucket.at = now
-            if bucket.tokens < 1.0:
-                return (1.0 - bucket.tokens) / self._per_second
-            bucket.tokens -= 1.0
-            return 0.0
-
-    def admit(self, address: str) -> None:
-        """Return if *address* may ask now. Raises: TooManyRequests."""
-        wait_s = self.wait_s(address)
-        if wait_s:
-            count_shed()
-            raise TooManyRequests(
-                "there are too many reviews from this address", retry_after=math.ceil(wait_s)
-            )
 
 
 @dataclass(slots=True)

@@ -19,16 +19,18 @@ from service.checks.settings import cluster_profile
 from service.cluster.access import Caller, may_bypass
 from service.cluster.config_map import LiveConfigMap
 from service.cluster.live import open_live
+from service.cluster.publisher import Publisher
 from service.cluster.watch import Manifests, Watch, read_whole
 from service.journal.reader import sealed, sealed_and_shipped
 from service.journal.writer import Journal, Limits
 from service.policy.world import World
+from service.serving.rates import Rates
 from service.settings import load
 from webhook.announcer import Announcer
 from webhook.app import create_app, create_operations
 from webhook.certain import Certain
 from webhook.door import Door
-from webhook.gate import Gate, Rates
+from webhook.gate import Gate
 from webhook.judge import Judge
 from webhook.operations import Operations
 from webhook.recorder import Recorder
@@ -50,8 +52,8 @@ if TYPE_CHECKING:
     from service.settings import Settings
     from webhook.judge import Decide
 
-MODES_KEY: Final = "enforcement"
-"""The key of the ConfigMap whose value is spelled as the setting of the same name."""
+MODES_KEY: Final = "modes"
+"""The key of the ConfigMap whose value is spelled as the setting ``enforcement.modes``."""
 
 
 class Part(Protocol):
@@ -155,9 +157,11 @@ def _door(
     if live is not None:
         certain = Certain(live, settings.cluster_stale_after_s, settings.cluster_on_stale)
     instance = f"{socket.gethostname()}-{os.getpid()}"
-    announcer = Announcer(live.client, instance) if live else None
-    if announcer is not None:
-        _run(announcer)
+    announcer = None
+    if live is not None:
+        publisher = Publisher(live.client, instance)
+        _run(publisher)
+        announcer = Announcer(publisher)
     timely = Timely(around.threads)
     atexit.register(timely.close)
     return Door(

@@ -37,7 +37,7 @@ def terms(settings: Settings) -> Terms:
     """
     return Terms(
         checks=check_settings(settings),
-        enforcement=enforcement(settings.enforcement),
+        enforcement=enforcement(settings.enforcement_modes),
         exempt=frozenset(settings.admission_exempt),
         api_servers=frozenset(settings.calico_apiserver_accounts),
         max_days=settings.exceptions_max_days,
@@ -50,8 +50,8 @@ def enforcement(modes: tuple[str, ...]) -> Enforcement:
     try:
         parsed = tuple(map(parse_mode, modes))
     except ValueError as error:
-        raise SettingsError(f"enforcement: {error}") from error
+        raise SettingsError(f"enforcement.modes: {error}") from error
     for mode in parsed:
         if mode.check and mode.check not in known:
-            raise SettingsError(f"enforcement: there is no check {mode.check}")
+            raise SettingsError(f"enforcement.modes: there is no check {mode.check}")
     return Enforcement(parsed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import os
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,8 +16,10 @@ from service.api.worlds import Worlds
 from service.audit.follow import Follower, Keeping
 from service.audit.record import record
 from service.audit.run import Source, source_name
+from service.audit.tell import Teller
 from service.checks.settings import cluster_profile
 from service.cluster.live import open_live
+from service.cluster.publisher import Publisher
 from service.cluster.watch import Watch, read_whole
 from service.serving import process
 from service.settings import load
@@ -77,11 +81,12 @@ def _watch(paths: Sequence[str], keeping: Keeping) -> Watch:
 def _follow(context: str, keeping: Keeping) -> LiveCluster:
     """A live cluster that is audited whenever it changes. Raises: SourceError."""
     live = open_live(context, lambda _world: None, cluster_profile(keeping.settings))
-    follower = Follower(live, source_name(live.name), keeping)
-    for one in (live, follower):
+    publisher = Publisher(live.client, f"{socket.gethostname()}-{os.getpid()}")
+    teller = Teller(live.name, publisher)
+    follower = Follower(live, source_name(live.name), keeping, teller=teller)
+    for one in (publisher, live, follower):
         one.start()
-    atexit.register(live.close)
-    atexit.register(follower.close)
+        atexit.register(one.close)
     return live
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from service.audit.run import Source, audit
+from service.audit.unreviewed import Unreviewed
 from service.cluster.manifests import Loaded
 from service.telemetry import Outcome, count_audit, logger
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from service.audit.run import Audit
+    from service.audit.tell import Teller
     from service.cluster.live import LiveCluster
     from service.cluster.state import View
     from service.policy.world import World
@@ -49,8 +51,13 @@ class Follower:
     leaves half of a processor for questions.
     """
 
-    def __init__(self, live: LiveCluster, name: str, keeping: Keeping) -> None:
-        """*name* is that of the source in the runs that are kept."""
+    def __init__(
+        self, live: LiveCluster, name: str, keeping: Keeping, *, teller: Teller | None = None
+    ) -> None:
+        """*name* is that of the source in the runs that are kept; *teller* tells what is new."""
+        self._teller = teller
+        overdue_s = keeping.settings.decisions_overdue_s
+        self._unreviewed = Unreviewed(live, keeping.store, overdue_s)
         self._live = live
         self._name = name
         self._keeping = keeping
@@ -72,7 +79,8 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if not self._live.wait_for(self._is_news, time.monotonic() + _LOOK_S):
+            until = time.monotonic() + _LOOK_S
+            if not self._live.wait_for(self._is_news, until) and not self._unreviewed.is_due:
                 continue
             self._stop.wait(SETTLE_S)
             began = time.monotonic()
@@ -98,9 +106,13 @@ class Follower:
             age_s=round(max(0.0, time.monotonic() - reading.read_at), 3),
             known=reading.world,
         )
-        done = audit(source, self._keeping.settings, at=self._keeping.now())
+        done = audit(
+            source, self._keeping.settings, at=self._keeping.now(), more=self._unreviewed.verdicts
+        )
         count_audit(Outcome.OK)
         is_kept = self._keep(done)
+        if self._teller is not None:
+            self._teller.tell(done)
         _LOG.info(
             "audit_run_finished", run_id=done.run.id, revision=done.run.revision, kept=is_kept
         )

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from dataclasses import InitVar, asdict, dataclass, field, replace
 from datetime import UTC
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -27,7 +28,7 @@ from service.settings import TABLE
 from service.store.records import AuditRun, Finding, InputFault
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from service.admission.terms import Terms
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from service.checks.verdict import Json, Verdict
     from service.cluster.manifests import Loaded
     from service.errors import InputError
+    from service.model.snapshot import Snapshot
     from service.policy.profile import ClusterProfile
     from service.settings import Settings
 
@@ -91,17 +93,21 @@ def audit(
     at: datetime,
     only: Collection[str] = (),
     point: EnforcementPoint = EnforcementPoint.AUDIT,
+    more: Callable[[Snapshot], Iterable[Verdict]] = lambda _snapshot: (),
 ) -> Audit:
     """The audit of *source* at the moment *at* by the checks *only*, or by all of them.
 
     The same arguments give the same audit, id included. What could not be read is in the run. What an
-    exception covers, or a mode only records at *point*, is told and not counted.
+    exception covers, or a mode only records at *point*, is told and not counted. *more* gives what no check
+    can tell of the objects alone.
 
     Raises: SettingsError for an unknown check or an unusable network.
     """
     chosen = chosen_checks(only)
     snapshot = source.loaded.snapshot
-    told = judged(source, terms(settings), chosen, at_s=int(at.timestamp()), point=point)
+    told = judged(
+        source, terms(settings), chosen, at_s=int(at.timestamp()), point=point, more=more(snapshot)
+    )
     found = [one for one in told if one.result is not Result.PASS]
     tally = Counter(one.severity for one in found if one.counts)
     run = AuditRun(
@@ -135,10 +141,12 @@ def judged(
     *,
     at_s: int,
     point: EnforcementPoint = EnforcementPoint.AUDIT,
+    more: Iterable[Verdict] = (),
 ) -> list[Verdict]:
-    """What the checks *only* say, passes included, the worst first, each as exceptions and modes have it."""
+    """*more*, and what the checks *only* say, passes included, the worst first, each as exceptions and modes have it."""
     exceptions = Exceptions(source.world, Moment(at_s, agreed.max_days))
-    told = list(exceptions.suppressed(verdicts(source, agreed.checks, only)))
+    found = chain(verdicts(source, agreed.checks, only), more)
+    told = list(exceptions.suppressed(found))
     if STALE in only:
         told += exceptions.stale(only)
     told = list(agreed.enforcement.enforced(told, point))

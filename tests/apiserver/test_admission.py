@@ -20,7 +20,7 @@ MODES = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
     "metadata": {"name": "nodeward-modes", "namespace": "default"},
-    "data": {"enforcement": "nodeport-unguarded=warn"},
+    "data": {"modes": "nodeport-unguarded=warn"},
 }
 EXCEPTION = {
     "apiVersion": "nodeward.io/v1alpha1",

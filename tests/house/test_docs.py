@@ -75,7 +75,16 @@ def test_every_page_is_that_of_a_check():
     assert {check.id for check in checks()} == pages
 
 
-@pytest.mark.parametrize("check", checks(), ids=lambda check: check.id)
+WITHOUT_CASES = {
+    "admitted-unreviewed": "it asks a store and a server: tests/apiserver/test_follow.py"
+}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [one for one in checks() if one.id not in WITHOUT_CASES],
+    ids=lambda check: check.id,
+)
 def test_every_check_has_a_case_that_it_passes_and_one_that_it_does_not(check):
     assert {True, False} == {good for told in EXPECTATIONS for good in outcomes(told, check.id)}
 

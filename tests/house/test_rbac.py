@@ -12,6 +12,8 @@ from tests.house.source import ROOT, modules
 
 RBAC = ROOT / "deploy/base/rbac.yaml"
 WATCHED = {"list", "watch"}
+ROLES = {"ClusterRole", "Role"}
+NAMES = {"nodeward-modes", "nodeward-tell", "nodeward-watch", "nodeward-webhook"}
 POSTED = re.compile(
     r"/(?:apis/(?P<group>[a-z0-9.]+)|api)/v1(?:/namespaces/\{\w+\})?/(?P<plural>[a-z]+)"
 )
@@ -19,9 +21,7 @@ OBJECTS = [one for one in yaml.safe_load_all(RBAC.read_text(encoding="utf-8")) i
 
 
 def rules(name):
-    (role,) = [
-        one for one in OBJECTS if (one["kind"], one["metadata"]["name"]) == ("ClusterRole", name)
-    ]
+    (role,) = [one for one in OBJECTS if one["kind"] in ROLES and one["metadata"]["name"] == name]
     return role["rules"]
 
 
@@ -52,17 +52,22 @@ def test_every_kind_that_is_read_may_be_listed_and_watched_and_nothing_else():
 
 
 def test_what_the_webhook_creates_it_may_create_and_nothing_else():
-    assert created() == granted("nodeward-webhook")
+    assert created() == granted("nodeward-webhook") | granted("nodeward-tell")
     assert {("", "events"), ("authorization.k8s.io", "subjectaccessreviews")} == created().keys()
 
 
 def test_there_are_no_other_roles():
     roles = [one["metadata"]["name"] for one in OBJECTS if one["kind"] in {"ClusterRole", "Role"}]
-    assert ["nodeward-watch", "nodeward-webhook"] == sorted(roles)
+    assert sorted(NAMES) == sorted(roles)
+
+
+def test_of_all_config_maps_the_webhook_reads_one():
+    assert [{"nodeward-modes"}] == [set(rule["resourceNames"]) for rule in rules("nodeward-modes")]
+    assert {("", "configmaps"): {"get"}} == granted("nodeward-modes")
 
 
 def test_nothing_is_granted_by_a_wildcard_and_no_secret_is_read():
-    for role in ("nodeward-watch", "nodeward-webhook"):
+    for role in sorted(NAMES):
         for (group, plural), verbs in granted(role).items():
             assert "*" not in {group, plural, *verbs}
             assert "secrets" != plural
@@ -74,8 +79,8 @@ def test_every_role_is_bound_to_accounts_that_are_there():
         for one in OBJECTS
         if one["kind"] == "ServiceAccount"
     }
-    bindings = [one for one in OBJECTS if one["kind"] == "ClusterRoleBinding"]
-    assert {"nodeward-watch", "nodeward-webhook"} == {one["roleRef"]["name"] for one in bindings}
+    bindings = [one for one in OBJECTS if one["kind"].endswith("RoleBinding")]
+    assert NAMES == {one["roleRef"]["name"] for one in bindings}
     for binding in bindings:
         for subject in binding["subjects"]:
             assert (subject["namespace"], subject["name"]) in accounts

@@ -5,11 +5,11 @@ import pytest
 from service import telemetry
 from service.admission.decide import Decision
 from service.cluster.watch import Watch
+from service.serving.rates import Rates
 from tests.door_factories import open_door
 from tests.review_factories import UID, make_review
 from tests.watch_factories import make_watch
 from webhook.app import create_app, create_operations
-from webhook.gate import Rates
 from webhook.judge import Judge
 
 LIMIT = 10_000
