@@ -17,6 +17,14 @@ from service.cli.exit_code import ExitCode
     help="Which flows are compared, as for reach; all of them, if it is left out.",
 )
 @click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=50_000,
+    show_default=True,
+    help="Refuse a question that means more pairs of senders and targets: it would take too long.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["json", "text"]),
@@ -24,7 +32,7 @@ from service.cli.exit_code import ExitCode
     show_default=True,
     help="One line of JSON, or lines for people.",
 )
-def diff(before: str, after: str, *, question: str, form: str) -> ExitCode:
+def diff(before: str, after: str, *, question: str, limit: int, form: str) -> ExitCode:
     """Tell which flows opened and which closed from the manifests at A to those at B.
 
     Exits with 0 if none did, 1 if some did or may have, and 3 if something cannot be read.
@@ -51,7 +59,8 @@ def diff(before: str, after: str, *, question: str, form: str) -> ExitCode:
     errors = (*old.errors, *new.errors)
     for one in errors:
         click.echo(f"nodeward: {one}", err=True)
-    told = difference(World.of(old.snapshot, profile), World.of(new.snapshot, profile), asked)
+    states = [World.of(one.snapshot, profile) for one in (old, new)]
+    told = difference(states[0], states[1], asked, limit=limit)
     click.echo(orjson.dumps(told.to_json()) if form == "json" else told.to_text())
     if errors:
         return ExitCode.UNREADABLE

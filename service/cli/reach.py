@@ -16,6 +16,14 @@ from service.cli.exit_code import ExitCode
     help="What is asked: the fields of a flow, each with one value, several, or none for any.",
 )
 @click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=50_000,
+    show_default=True,
+    help="Refuse a question that means more pairs of senders and targets: it would take too long.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["json", "text"]),
@@ -23,7 +31,7 @@ from service.cli.exit_code import ExitCode
     show_default=True,
     help="One line of JSON, or lines for people.",
 )
-def reach(paths: tuple[str, ...], question: str, *, form: str) -> ExitCode:
+def reach(paths: tuple[str, ...], question: str, *, limit: int, form: str) -> ExitCode:
     """Tell which flows get through the cluster that the manifests at PATH describe.
 
     The answer has the exact sets of flows that are allowed, denied and not known, each with what
@@ -47,7 +55,7 @@ def reach(paths: tuple[str, ...], question: str, *, form: str) -> ExitCode:
         click.echo(f"nodeward: {type(error)(error.detail, location=place)}", err=True)
         return ExitCode.UNREADABLE
     loaded = load_paths(paths)
-    answer = reached(World.of(loaded.snapshot, cluster_profile(load())), asked)
+    answer = reached(World.of(loaded.snapshot, cluster_profile(load())), asked, limit=limit)
     click.echo(orjson.dumps(answer.to_json()) if form == "json" else answer.to_text())
     for one in loaded.errors:
         click.echo(f"nodeward: {one}", err=True)

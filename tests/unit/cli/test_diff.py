@@ -66,3 +66,8 @@ def test_states_that_do_not_differ_exit_with_zero(states, capsys):
 def test_a_bad_question_is_pointed_at(states, capsys):
     assert ExitCode.UNREADABLE == run(["diff", *states, "--question", '{"port": 0}'])
     assert "--question /port" in capsys.readouterr().err
+
+
+def test_a_question_that_means_too_much_is_refused(states, capsys):
+    assert ExitCode.UNREADABLE == run(["diff", *states, "--limit", "1"])
+    assert "more than 1 pairs of senders and targets" in capsys.readouterr().err

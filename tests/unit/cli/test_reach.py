@@ -42,3 +42,8 @@ def test_people_may_ask_for_text(node, capsys):
 def test_a_bad_question_is_pointed_at(node, capsys, question, told):
     assert ExitCode.UNREADABLE == run(["reach", node, "--question", question])
     assert told in capsys.readouterr().err
+
+
+def test_a_question_that_means_too_much_is_refused(node, capsys):
+    assert ExitCode.UNREADABLE == run(["reach", node, "--limit", "1"])
+    assert "more than 1 pairs of senders and targets" in capsys.readouterr().err
