@@ -42,6 +42,8 @@ _SETTLE_S: Final = 0.1
 """A watch is given so much time to come to a resourceVersion by itself, before all objects are counted."""
 _COUNTED: Final = 20_000
 """Of a kind with more objects than that, names and versions are not asked for."""
+_PATIENCE_S: Final = 1.0
+"""So long, a watch of such a kind is waited for all the same."""
 _LOOK_S: Final = 0.02
 _JOIN_S: Final = 5.0
 _LOG = logger(__name__)
@@ -168,10 +170,10 @@ class LiveCluster:
         known = {resource: one.version for resource, one in self.view.progress.items()}
         question = _Question(time.monotonic(), known)
         try:
-            while not self._is_answered(question, kinds):
+            while late := self._late(question, kinds):
                 if _differ(before, self.view.world, kinds):
                     return Certainty.CHANGED
-                if time.monotonic() >= deadline:
+                if time.monotonic() >= deadline or self._is_hopeless(question, late):
                     return Certainty.LATE
                 seen = self.view
                 look_at = min(deadline, time.monotonic() + _LOOK_S)
@@ -181,8 +183,17 @@ class LiveCluster:
             return Certainty.LATE
         return Certainty.CHANGED if _differ(before, self.view.world, kinds) else Certainty.CONFIRMED
 
-    def _is_answered(self, question: _Question, kinds: Collection[str]) -> bool:
-        """Take one step towards the answer. Raises: RequestError."""
+    def _is_hopeless(self, question: _Question, late: Collection[Resource]) -> bool:
+        """Whether only kinds are awaited of which nothing more can be asked, and nothing was told either."""
+        if not question.told_at or time.monotonic() - question.told_at < _PATIENCE_S:
+            return False
+        return all(self._is_uncountable(one) for one in late)
+
+    def _is_uncountable(self, resource: Resource) -> bool:
+        return self.view.counts.get(resource, 0) > _COUNTED
+
+    def _late(self, question: _Question, kinds: Collection[str]) -> list[Resource]:
+        """Take one step towards the answer: which resources it still lacks. Raises: RequestError."""
         view = self.view
         asked = [one for one in view.progress if one.kind.name in kinds]
         for resource in asked:
@@ -197,7 +208,7 @@ class LiveCluster:
             if time.monotonic() - question.told_at >= _SETTLE_S:
                 for resource in late:
                     self._count(question, resource)
-        return not late
+        return late
 
     def _learn_newest(self, question: _Question, resource: Resource) -> None:
         watched = self._watched.get(resource.name)
@@ -215,7 +226,7 @@ class LiveCluster:
 
     def _count(self, question: _Question, resource: Resource) -> None:
         watched = self._watched.get(resource.name)
-        if watched is None or self.view.counts.get(resource, 0) > _COUNTED:
+        if watched is None or self._is_uncountable(resource):
             return
         watched.wants_count = True
         if watched.counted.since(question.asked_at) is not None:
