@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -97,22 +98,21 @@ def test_without_the_first_the_second_is_refused(server, cluster, door):
 
 
 def test_a_flood_of_denials_costs_few_reads_and_holds_up_nobody(server, cluster, door):
-    before = {kind: reads(door, kind) for kind in ("GlobalNetworkPolicy", "HostEndpoint")}
+    before = reads(door)
     began = time.monotonic()
     with ThreadPoolExecutor(64) as pool:
         flood = [pool.submit(deny, server, began + FLOOD_S) for _ in range(64)]
         beside = allowed_beside(server, began + FLOOD_S)
         denied = sum(one.result() for one in flood)
     took_s = time.monotonic() - began
-    made = {kind: reads(door, kind) - before[kind] for kind in before}
+    made = {kind: count - before.get(kind, 0) for kind, count in reads(door).items()}
     text = (
-        f"{denied / took_s:.0f} denials a second; {made} reads in {took_s:.1f} s; "
+        f"{denied / took_s:.0f} denials a second; {max(made.values()):.0f} reads of a kind in {took_s:.1f} s; "
         f"a review that is allowed took {statistics.median(beside) * 1e3:.0f} ms beside them (median)"
     )
     print(text)  # noqa: T201 - `make races` shows it
-    assert dict.fromkeys(made, True) == {
-        kind: 0 < count <= 2 * took_s + 2 for kind, count in made.items()
-    }
+    assert made["GlobalNetworkPolicy"] > 0
+    assert {} == {kind: count for kind, count in made.items() if count > 2 * took_s + 2}
     assert denied > 10 * took_s
     assert statistics.median(beside) < 1
 
@@ -141,5 +141,8 @@ def allowed_beside(server, until):
     return took_s
 
 
-def reads(door, kind):
-    return metric(door, "nodeward_direct_reads_total", f'kind="{kind}"')
+def reads(door):
+    """The direct reads of each kind so far."""
+    text = door.request("GET", "/metrics").body.decode()
+    found = re.findall(r'^nodeward_direct_reads_total{kind="(\w+)"} (\S+)$', text, re.MULTILINE)
+    return {kind: float(count) for kind, count in found}
