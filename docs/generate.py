@@ -56,10 +56,10 @@ CHECKS_INTRO = """\
 
 Every question that Nodeward asks of a cluster. `nodeward explain CHECK` prints a check's page. The severity
 is that of a check's worst finding, with its score from 0 to 10; a subject is the object that a finding is
-about.
+about. Of the checks marked *tried* a failure comes with a [fix](../suggest.md), where one holds.
 
-| check | what it finds | severity | subjects |
-|---|---|---|---|
+| check | what it finds | severity | subjects | fix |
+|---|---|---|---|---|
 """
 
 EXIT_CODES = {
@@ -110,7 +110,8 @@ def checks_page() -> str:
 def _check(check: Check) -> str:
     subjects = ", ".join(sorted(check.subjects)) or "every kind that is read"
     severity = f"{check.severity} ({check.severity.score})"
-    return f"| [{check.id}]({check.id}.md) | {check.title} | {severity} | {subjects} |"
+    fix = "tried" if check.remedies else ""
+    return f"| [{check.id}]({check.id}.md) | {check.title} | {severity} | {subjects} | {fix} |"
 
 
 PAGES = {"settings.md": settings_page, "cli.md": cli_page, "checks/README.md": checks_page}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from service.checks.contract import GUARDING_KINDS, POLICY_KINDS, Check, Transition
 from service.checks.hosts.proof import some
+from service.checks.mending.hosts import programmable
 from service.checks.settings import Unknown
 from service.checks.verdict import Result, Severity, Verdict
 from service.policy.stalls import Effect, stalls
@@ -84,4 +85,5 @@ CHECK = Check(
     },
     audit=audit,
     review=review,
+    remedies=programmable,
 )

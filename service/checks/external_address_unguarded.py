@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from service.checks.contract import Check
 from service.checks.hosts.open_ports import Listener, Passage, passages
 from service.checks.hosts.proof import some
+from service.checks.mending.hosts import denied_address
 from service.checks.nodeport.guard import is_decision
 from service.checks.verdict import Result, Severity, Verdict
 from service.model.kinds.bgp_configuration import BGPConfiguration
@@ -151,4 +152,5 @@ CHECK = Check(
         "cluster-ip": "No rule decides about a cluster address that Calico advertises.",
     },
     audit=audit,
+    remedies=denied_address,
 )

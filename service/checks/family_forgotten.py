@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from service.checks.contract import POLICY_KINDS, Check
 from service.checks.hosts.proof import some
 from service.checks.hosts.ways import doorways
+from service.checks.mending.hosts import for_both_families
 from service.checks.verdict import Result, Severity, Verdict, Witness
 from service.model.rule import Action
 from service.net.flow import PROTOCOL_NUMBERS, Flow
@@ -177,4 +178,5 @@ CHECK = Check(
         "pods": "Packets of the other family pass to or from a pod by default.",
     },
     audit=audit,
+    remedies=for_both_families,
 )

@@ -11,6 +11,7 @@ from service.checks.contract import Check
 from service.checks.hosts.listening import Listening, listening
 from service.checks.hosts.open_ports import Passage, passages
 from service.checks.hosts.proof import some
+from service.checks.mending.hosts import denied_port
 from service.checks.nodeport.guard import is_decision
 from service.checks.verdict import Result, Severity, Verdict
 from service.net.flow import protocol_name
@@ -85,4 +86,5 @@ CHECK = Check(
         "nothing.",
     },
     audit=audit,
+    remedies=denied_port,
 )

@@ -11,6 +11,7 @@ from service.checks.contract import Check
 from service.checks.hosts.proof import some
 from service.checks.hosts.untracked import Unanswered, unanswered
 from service.checks.hosts.ways import Doorway, doorways
+from service.checks.mending.hosts import answered
 from service.checks.verdict import Result, Severity, Verdict, Witness
 from service.net.flow import Flow
 from service.net.headerspace import Field
@@ -95,4 +96,5 @@ CHECK = Check(
         "may-be-unanswered": "It is not known whether the answers are accepted.",
     },
     audit=audit,
+    remedies=answered,
 )

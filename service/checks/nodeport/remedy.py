@@ -96,22 +96,27 @@ def _deny(world: World, verdict: Verdict) -> dict[str, Json]:
     protocol = str(verdict.details["protocol"])
     ports = str(verdict.details["nodePort"]).replace(" ", "").replace("-", ":").split(",")
     numbers: list[Json] = [int(one) if one.isdigit() else one for one in ports]
-    guards = [policy for policy in world.policies if policy.hook is Hook.PRE_DNAT]
-    order = _order(guards)
-    name = f"nodeward-guard-{protocol.lower()}-{ports[0].replace(':', '-')}"
+    rule: Json = {"action": "Deny", "protocol": protocol, "destination": {"ports": numbers}}
+    return last_guard(world, f"{protocol.lower()}-{ports[0].replace(':', '-')}", [rule])
+
+
+def last_guard(world: World, name: str, rules: list[Json]) -> dict[str, Json]:
+    """A preDNAT policy of *rules* for every host endpoint, after all that the default tier has."""
+    order = _order([policy for policy in world.policies if policy.hook is Hook.PRE_DNAT])
+    # Without an order it stands last by its name alone.
+    full = f"nodeward-guard-{name}" if order is not None else f"zz-nodeward-guard-{name}"
     spec: dict[str, Json] = {
-        # Without an order it stands last by its name alone.
         **({} if order is None else {"order": whole(order)}),
         "selector": "all()",
         "preDNAT": True,
         "applyOnForward": True,
         "types": ["Ingress"],
-        "ingress": [{"action": "Deny", "protocol": protocol, "destination": {"ports": numbers}}],
+        "ingress": rules,
     }
     return {
         "apiVersion": _API_VERSION,
         "kind": "GlobalNetworkPolicy",
-        "metadata": {"name": name if order is not None else f"zz-{name}"},
+        "metadata": {"name": full},
         "spec": spec,
     }
 

@@ -10,6 +10,7 @@ from service.model.kinds.k8s_service import Service
 from service.model.kinds.pod import Pod
 from service.model.workload import Workload
 from service.net.intervals import IntervalSet
+from service.policy.selector_index import LabelIndex
 from service.policy.workloads import (
     NAMESPACE_PROFILE,
     SERVICE_ACCOUNT_PROFILE,
@@ -19,7 +20,7 @@ from service.policy.workloads import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from service.errors import SourceLocation
     from service.model.refs import ObjectRef
@@ -78,6 +79,7 @@ class Parties:
     every: tuple[Party, ...]
     by_namespace: Mapping[str, tuple[Party, ...]]
     complete: bool
+    index: LabelIndex
 
     def of(self, ref: ObjectRef) -> tuple[Party, ...]:
         """The parties of a workload, or the one that a pod is of."""
@@ -99,18 +101,15 @@ class Parties:
     def selected(self, selector: Selector | None) -> Iterator[tuple[Party, bool]]:
         """The parties that *selector* may select, with whether it surely does.
 
-        O(parties of the namespaces that the selector can mean).
+        O(parties that have one of the label values that it asks for).
         """
-        for one in self._candidates(selector):
-            verdict = one.selected(selector)
+        if selector is None:
+            yield from ((one, True) for one in self.every)
+            return
+        for place in self.index.candidates(selector):
+            verdict = self.every[place].selected(selector)
             if verdict is not False:
-                yield one, verdict is True
-
-    def _candidates(self, selector: Selector | None) -> Iterable[Party]:
-        names = None if selector is None else _namespaces(selector)
-        if names is None:
-            return self.every
-        return (one for name in sorted(names) for one in self.by_namespace.get(name, ()))
+                yield self.every[place], verdict is True
 
 
 _NAMESPACE_LABELS = (
@@ -138,7 +137,9 @@ def parties(world: World) -> Parties:
         for one in found:
             by_namespace[one.namespace].append(one)
         grouped = {name: tuple(group) for name, group in by_namespace.items()}
-        world.memo["parties"] = Parties(found, grouped, world.knows_pods)
+        labels = [one.endpoint.labels for one in found]
+        index = LabelIndex(labels, (one.endpoint.open_prefixes for one in found))
+        world.memo["parties"] = Parties(found, grouped, world.knows_pods, index)
     return cast("Parties", world.memo["parties"])
 
 
