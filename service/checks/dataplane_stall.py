@@ -12,7 +12,7 @@ from service.checks.hosts.proof import some
 from service.checks.mending.hosts import programmable
 from service.checks.settings import Unknown
 from service.checks.verdict import Result, Severity, Verdict
-from service.policy.stalls import Effect, stalls
+from service.policy.stalls import Effect, stalls, stalls_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _ID = "dataplane-stall"
 _REASONS = {Effect.AT_ONCE: "stalls", Effect.AT_RESTART: "stalls-at-restart"}
+_PLACING_KINDS = frozenset(
+    {"FelixConfiguration", "HostEndpoint", "KubeControllersConfiguration", "Tier"}
+)
+"""Kinds whose objects can bring what others say to further nodes."""
 _ADVICE = "Take it out, or mend it, before anything else: no later policy is enforced until then."
 _UNKNOWN = (
     "whether the nodes run in nftables mode, or whether Calico's client reads the list, is not known",
@@ -38,12 +42,18 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
 
 def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]:
     """FAIL for what newly stalls a node; a doubt is told, or refused as the owner says."""
-    before = {(one.ref, one.effect): one for one in stalls(transition.before)}
-    for one in stalls(transition.after):
+    before = {(one.ref, one.effect): one for one in _in_question(transition.before, transition)}
+    for one in _in_question(transition.after, transition):
         old = before.get((one.ref, one.effect))
         if old is None or _grows(old, one):
             sure = one.is_sure or settings.unknown is Unknown.DENY
             yield _verdict(one, Result.FAIL if sure else Result.WARN)
+
+
+def _in_question(world: World, transition: Transition) -> tuple[Stall, ...]:
+    """The stalls of *world* that the change can bring: what does not place endpoints brings its own alone."""
+    ref = transition.change.ref
+    return stalls(world) if ref.kind in _PLACING_KINDS else stalls_by(world, ref)
 
 
 def _grows(old: Stall, new: Stall) -> bool:

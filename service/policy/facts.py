@@ -61,6 +61,8 @@ class Facts(Enum):
     """Which ports Services open."""
     POLICY = POLICED
     """What becomes of packets."""
+    WRITTEN = POLICIES
+    """What policies say, whomever they select."""
     FATES = (*ADDRESSED, FelixConfiguration)
     """What becomes of packets by rules that the keys name (`World.content`), whatever other policies say."""
 

@@ -15,12 +15,14 @@ from service.model.meta import Layer
 from service.model.refs import CALICO_V3
 from service.net.flow import PORT_PROTOCOLS
 from service.policy.cause import Direction
+from service.policy.facts import Facts
 from service.policy.profile import Dataplane
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from service.errors import SourceLocation
+    from service.model.meta import Decoded
     from service.model.refs import ObjectRef
     from service.model.rule import Icmp, Rule
     from service.policy.convert import Policy
@@ -61,9 +63,23 @@ _NFTABLES = frozenset({Dataplane.NFTABLES, Dataplane.AUTO})
 def stalls(world: World) -> tuple[Stall, ...]:
     """Everything that stops programming somewhere, the undecodable first. O(policies), once a world."""
     if __name__ not in world.memo:
-        found = (*_undecodable(world), *_refused_by_nftables(world), *_rejecting(world))
+        refused = _refused_by_nftables(world, _refusing(world))
+        found = (*_undecodable(world), *refused, *_rejecting(world))
         world.memo[__name__] = found
     return cast("tuple[Stall, ...]", world.memo[__name__])
+
+
+def stalls_by(world: World, ref: ObjectRef) -> tuple[Stall, ...]:
+    """Those of `stalls` that the object under *ref* brings by itself: what it says, not what it configures.
+
+    O(nodes) for a policy that nftables refuses, else O(1).
+    """
+    decoded = world.snapshot.find(ref)
+    policy = world.find_policy(ref)
+    return (
+        *_not_decoding(world, (decoded,) if decoded else ()),
+        *(_refused_by_nftables(world, (policy,)) if policy else ()),
+    )
 
 
 def stalled(world: World, node: str) -> tuple[str, ...]:
@@ -76,9 +92,13 @@ def stalled(world: World, node: str) -> tuple[str, ...]:
 
 
 def _undecodable(world: World) -> Iterator[Stall]:
-    """Objects that an API server takes and Calico's client does not, nor perhaps the list they are in."""
+    return _not_decoding(world, world.snapshot.problems())
+
+
+def _not_decoding(world: World, objects: Iterable[Decoded[object]]) -> Iterator[Stall]:
+    """Those of *objects* that an API server takes and Calico's client does not, nor perhaps their list."""
     snapshot = world.snapshot
-    for decoded in snapshot.problems():
+    for decoded in objects:
         layers = {problem.layer for problem in decoded.problems}
         is_stored = Layer.SCHEMA not in layers and snapshot.find(decoded.ref) is decoded
         if decoded.ref.group != CALICO_V3 or Layer.DECODE not in layers or not is_stored:
@@ -88,8 +108,16 @@ def _undecodable(world: World) -> Iterator[Stall]:
         yield Stall(decoded.ref, Effect.AT_ONCE, message, where, None, is_sure=False)
 
 
-def _refused_by_nftables(world: World) -> Iterator[Stall]:
-    for policy in world.policies:
+def _refusing(world: World) -> tuple[Policy, ...]:
+    """The policies with a rule that nft does not take. O(policies), once for all that share them."""
+    known = world.facts(Facts.WRITTEN)
+    if __name__ not in known:
+        known[__name__] = tuple(one for one in world.policies if any(True for _ in _refusals(one)))
+    return cast("tuple[Policy, ...]", known[__name__])
+
+
+def _refused_by_nftables(world: World, policies: Iterable[Policy]) -> Iterator[Stall]:
+    for policy in policies:
         for effect, why, rule in _refusals(policy):
             nodes = frozenset(_active_on(world, policy))
             surely = {one for one in nodes if world.felix(one).dataplane is Dataplane.NFTABLES}

@@ -57,6 +57,19 @@ def said(door, case):
     )
 
 
+def without_its_record(answer):
+    """*answer* without the id of its decision, which only a door that keeps records gives."""
+    response = {**answer["response"]}
+    annotations = {**response.pop("auditAnnotations")}
+    identity = annotations.pop("decision-id")
+    if annotations:
+        response["auditAnnotations"] = annotations
+    if "status" in response:
+        message = response["status"]["message"].removesuffix(f"\n[decision {identity}]")
+        response["status"] = {**response["status"], "message": message}
+    return {**answer, "response": response}
+
+
 def test_the_webhook_reviews_as_the_case_expects(case):
     if not case.reviews:
         return
@@ -66,5 +79,5 @@ def test_the_webhook_reviews_as_the_case_expects(case):
     with closing(Webhook(case)) as webhook:
         for name, review in case.reviews.items():
             answer = webhook.review(review)
-            assert engine.review(review) == answer
+            assert engine.review(review) == without_its_record(answer)
             assert [] == [*case.expectation.review_differences(name, answer)]
