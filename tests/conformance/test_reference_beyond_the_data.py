@@ -208,3 +208,26 @@ def test_the_deciding_stage_names_tier_policy_and_rule():
         found.verdict,
     )
     assert ("default", "pre", 1, "rule") == (found.tier, found.policy, found.rule, found.reason)
+
+
+@pytest.mark.parametrize(
+    ("profiles", "expected"),
+    [(["mine"], "denied"), (["mine", "projectcalico-default-allow"], "allowed")],
+)
+def test_rules_of_a_profile_of_ones_own_decide_before_the_next(profiles, expected):
+    mine = named("Profile", "mine", {"ingress": [{"action": "Deny", "protocol": "UDP"}]})
+    objects = cluster(host_endpoint("w2", profiles=profiles), mine)
+    assert expected == disposition(objects, flow(OUTSIDE, {"node": "w2"}))
+    udp = flow(OUTSIDE, {"node": "w2"}, protocol="UDP")
+    assert "denied" == disposition(objects, udp)
+
+
+def test_a_release_before_tiers_has_every_policy_in_one():
+    deny = policy("deny", tier="first", order=2, ingress=[{"action": "Deny"}])
+    allow = policy("allow", order=1, ingress=[{"action": "Allow"}])
+    tier = named("Tier", "first", {"order": 1, "defaultAction": "Deny"})
+    objects = cluster(host_endpoint("w2"), tier, deny, allow)
+    call = flow(OUTSIDE, {"node": "w2"})
+    assert ["denied", "allowed"] == [
+        Model(objects, minor=minor).verdict(call).disposition for minor in (34, 28)
+    ]

@@ -247,8 +247,8 @@ STANDING = (
     SLICE,
 )
 """What is in every world: the namespace of each NetworkSet, the account that a profile names."""
-UNREAD = frozenset({"Pod", "ServiceAccount"})
-"""Kinds that the model knows and the engine does not read yet."""
+UNREAD = frozenset({"Pod"})
+"""Kinds that the model is told of and the engine is not."""
 
 
 @st.composite

@@ -43,6 +43,13 @@ class Chain:
 
         return judge(tiers, self.direction, matches)
 
+    def profiles_on(self, packet: Packet) -> Ruling:
+        def matches(rule: Rule) -> bool:
+            return rule_matches(rule, packet, self.world.sets)
+
+        names, known = self.endpoint.profiles, self.world.profiles
+        return judge_profiles(names, known, self.direction, matches)
+
     def ends(self, verdict: str, reason: str) -> Stage:
         """The stage of a chain that no policy decides."""
         return Stage(
@@ -168,7 +175,7 @@ def _normal(chain: Chain, packet: Packet, *, is_spared: bool) -> Stage:
     if is_spared:
         return chain.ends("allow", "failsafe")
     ruling = chain.rules_on(chain.host.attached[chain.endpoint].normal, packet)
-    return chain.ruled(ruling or judge_profiles(chain.endpoint.profiles, chain.world.profiles))
+    return chain.ruled(ruling or chain.profiles_on(packet))
 
 
 def bare(

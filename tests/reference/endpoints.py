@@ -9,25 +9,40 @@ import re
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from tests.reference.packet import Address, protocol_number
-from tests.reference.policies import NAMESPACE, SERVICE_ACCOUNT, BrokenError, Network, Raw, nets_of
+from tests.reference.policies import (
+    NAMESPACE,
+    SERVICE_ACCOUNT,
+    BrokenError,
+    Network,
+    Raw,
+    Rule,
+    nets_of,
+    profile_rules,
+)
 from tests.reference.selector import Labels
 
 WILDCARD = "*"
 DEFAULT_ALLOW = "projectcalico-default-allow"
 _NAME = "projectcalico.org/name"
+_TOLD_ADDRESSES = (
+    "cni.projectcalico.org/podIPs",
+    "cni.projectcalico.org/podIP",
+    "vpc.amazonaws.com/pod-ips",
+)
 _INTERFACE = re.compile(r"[a-zA-Z0-9_.-]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`allows` everything, or has no rules at all: no other kind exists with Kubernetes."""
+    """`allows` everything, or has `rules` by direction: none but with etcd as the datastore."""
 
     allows: bool
     labels: Labels
+    rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +80,18 @@ def profiles(namespaces: list[Raw], service_accounts: list[Raw]) -> Mapping[str,
     return found
 
 
+def own_profiles(raws: list[Raw]) -> Mapping[str, Profile]:
+    """The Profile objects, which stand before those that Kubernetes gives."""
+    return {
+        raw["metadata"]["name"]: Profile(
+            allows=False,
+            labels=(raw.get("spec") or {}).get("labelsToApply") or {},
+            rules=profile_rules(raw.get("spec") or {}),
+        )
+        for raw in raws
+    }
+
+
 def _prefixed(prefix: str, raw: Raw) -> Labels:
     labels = {**(raw["metadata"].get("labels") or {}), _NAME: raw["metadata"]["name"]}
     return {prefix + key: value for key, value in labels.items()}
@@ -87,6 +114,10 @@ def pod_addresses(pod: Raw) -> tuple[Address, ...]:
     """At most one address of a family, in the order of status.podIPs."""
     status = pod.get("status") or {}
     texts = [entry["ip"] for entry in status.get("podIPs") or ()] or [status.get("podIP")]
+    if not any(texts):
+        annotations = pod["metadata"].get("annotations") or {}
+        told = next((annotations[one] for one in _TOLD_ADDRESSES if annotations.get(one)), "")
+        texts = [text.strip().partition("/")[0] for text in told.split(",")]
     first: dict[int, Address] = {}
     for address in (ip_address(text) for text in texts if text):
         first.setdefault(address.version, address)

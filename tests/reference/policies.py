@@ -163,6 +163,11 @@ def _lenient(text: str | None) -> sel.Tree | None:
         return None
 
 
+def profile_rules(spec: Raw) -> Mapping[str, tuple[Rule, ...]]:
+    """The rules of a profile, which belongs to no namespace."""
+    return {one: _rules(spec.get(one), "") for one in ("ingress", "egress")}
+
+
 def _rules(raws: list[Raw] | None, namespace: str) -> tuple[Rule, ...]:
     return tuple(_rule(raw, raw.get("index", at), namespace) for at, raw in enumerate(raws or ()))
 

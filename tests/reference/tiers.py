@@ -23,6 +23,9 @@ class Tier:
     policies: tuple[Policy, ...]
 
 
+Matches = Callable[[Rule], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """What tiers or profiles say of a packet, and by which rule."""
@@ -87,13 +90,22 @@ def _first_match(
     return None
 
 
-def judge_profiles(names: Iterable[str], known: Mapping[str, Profile]) -> Ruling:
-    """The first profile that decides; one that does not exist drops, as does the end."""
+def judge_profiles(
+    names: Iterable[str], known: Mapping[str, Profile], direction: str, matches: Matches
+) -> Ruling:
+    """The first profile that decides; one that does not exist drops, as does the end.
+
+    Pass leaves a profile as if none of its rules matched.
+    """
     for name in names:
         if name not in known:
             return Ruling("Deny", "profile", policy=name)
         if known[name].allows:
             return Ruling("Allow", "profile", policy=name)
+        rules = known[name].rules.get(direction, ())
+        hit = next((one for one in rules if one.action != "Log" and matches(one)), None)
+        if hit and hit.action != "Pass":
+            return Ruling(hit.action, "profile", policy=name, rule=hit.index)
     return Ruling("Deny", "profile")
 
 

@@ -43,7 +43,10 @@ class World:
         self._objects = list(objects)
         self.minor = minor
         self.tiers = self.of_kind("Tier")
-        self.profiles = ends.profiles(self.of_kind("Namespace"), self.of_kind("ServiceAccount"))
+        self.profiles = {
+            **ends.profiles(self.of_kind("Namespace"), self.of_kind("ServiceAccount")),
+            **ends.own_profiles(self.of_kind("Profile")),
+        }
         self.pods = {
             f"{pod['metadata']['namespace']}/{pod['metadata']['name']}": pod
             for pod in self.of_kind("Pod")
