@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from service.checks.apiserver.access import Who
+from service.checks.apiserver.access import Who, api_endpoints
 from service.checks.apiserver.latent import latent_denials
 from service.checks.apiserver.told import ID, RESULT_OF, Told
-from service.checks.apiserver.way import Way, ways
-from service.checks.contract import GUARDING_KINDS, Check, Transition
+from service.checks.apiserver.way import Way, ways, ways_of_pods
+from service.checks.contract import GUARDING_KINDS, POLICY_KINDS, Check, Transition
 from service.checks.settings import Strictness, Unknown
 from service.checks.verdict import Result, Severity, Verdict
 from service.model.refs import ObjectRef
@@ -46,8 +46,8 @@ def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]
     ref = transition.change.ref
     if ref.kind == "Service":
         return
-    found = tuple(ways(transition.after, settings))
-    if not found:
+    found = tuple(_ways_touched(transition, settings))
+    if not found and ref.kind in GUARDING_KINDS:
         yield from _no_endpoint_known(transition.after, settings, ref)
     lost = False
     for way in found:
@@ -60,10 +60,24 @@ def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]
 
 
 def reaudit(transition: Transition, settings: CheckSettings, known: Verdicts) -> Verdicts | None:
-    """Nothing for a change that leaves policy alone, such as one of a Service; else all is judged anew."""
+    """Nothing for a change that leaves policy alone, such as one of a Service; else all is judged anew.
+
+    The Service of the API server itself, and pools, lead its clients' packets.
+    """
     del settings, known
+    ref = transition.change.ref
     before, after = (one.facts(Facts.POLICY) for one in (transition.before, transition.after))
-    return {} if before is after else None
+    is_led = ref == _API_SERVICE or ref.kind == "IPPool"
+    return {} if before is after and not is_led else None
+
+
+def _ways_touched(transition: Transition, settings: CheckSettings) -> Iterator[Way]:
+    """The ways that the change may touch: policy that is for pods alone is met by pods alone."""
+    if transition.change.ref.kind in GUARDING_KINDS:
+        yield from ways(transition.after, settings)
+        return
+    for endpoint in api_endpoints(transition.after, settings):
+        yield from ways_of_pods(transition.after, settings, endpoint)
 
 
 def _no_endpoint_known(
@@ -119,8 +133,8 @@ CHECK = Check(
     id=ID,
     title="Access to the API server that policy takes away",
     severity=Severity.CRITICAL,
-    subjects=GUARDING_KINDS,
-    kinds=GUARDING_KINDS,
+    subjects=GUARDING_KINDS | POLICY_KINDS,
+    kinds=GUARDING_KINDS | POLICY_KINDS,
     reasons={
         "reachable": "Every sender reaches the endpoint.",
         "lost": "Senders that must reach the API server are denied.",

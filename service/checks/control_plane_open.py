@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from service.checks.contract import Check
 from service.checks.cutoff.catalogue import Use
 from service.checks.cutoff.ends import Ends
-from service.checks.hosts.open_ports import Listener, Passage, passages
+from service.checks.hosts.open_ports import Listener, Passage, merged, passages
 from service.checks.hosts.proof import some
 from service.checks.nodeport.guard import bounds_source, rule_of
 from service.checks.verdict import Result, Severity, Verdict
@@ -56,16 +56,16 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
 
     A cluster whose nodes no host endpoint guards is guarded elsewhere, or nowhere: it is not judged.
     """
-    groups: defaultdict[tuple[ObjectRef, str], list[_Found]] = defaultdict(list)
+    groups: defaultdict[tuple[ObjectRef | None, str], list[_Found]] = defaultdict(list)
     for family in Family:
         ends = Ends(world, settings, family)
         for name, listener in _listeners(ends):
             for passage in passages(world, settings, listener, family=family):
                 reason = _reason(world, passage)
                 if reason:
-                    subject, _ = _subject(world, passage)
-                    groups[subject, reason].append((name, str(listener.ports), passage))
-    for (_, reason), found in sorted(groups.items(), key=lambda one: one[0]):
+                    by = passage.part.cause.policy
+                    groups[by, reason].append((name, str(listener.ports), passage))
+    for (_, reason), found in groups.items():
         if reason == _RULE or any(name not in _BEHIND_LOOPBACK for name, _, _ in found):
             yield _verdict(world, reason, found)
 
@@ -133,8 +133,8 @@ def _subject(world: World, passage: Passage) -> tuple[ObjectRef, SourceLocation]
 
 def _verdict(world: World, reason: str, found: list[_Found]) -> Verdict:
     result, severity, advice = _OUTCOMES[reason]
-    first = found[0][2]
-    subject, location = _subject(world, first)
+    whole = merged([passage for name, _, passage in found if name == found[0][0]])
+    subject, location = min(_subject(world, passage) for _, _, passage in found)
     names = dict.fromkeys(_named(name, ports) for name, ports, _ in found)
     nodes = sorted({node for _, _, passage in found for node in passage.nodes(world)})
     causes = tuple(dict.fromkeys(passage.part.cause for _, _, passage in found))
@@ -148,10 +148,10 @@ def _verdict(world: World, reason: str, found: list[_Found]) -> Verdict:
         f"{causes[0].note or causes[0]}",
         advice=advice,
         location=location,
-        witness=first.witness(world),
+        witness=whole.witness(world),
         causes=causes,
         details={"nodes": [*nodes], "ports": [*names]},
-        space=Bounds.exact(first.space),
+        space=Bounds.exact(whole.space),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
-from service.checks.hosts.open_ports import Listener, Passage, passages
+from service.checks.hosts.open_ports import Listener, Passage, merged, passages
 from service.checks.hosts.proof import some
 from service.checks.mending.hosts import denied_address
 from service.checks.nodeport.guard import is_decision
@@ -122,6 +122,7 @@ def _verdict(world: World, front: _Front, found: list[tuple[str, Passage]]) -> V
     ports = dict.fromkeys(port for port, _ in found)
     nodes = sorted({node for _, passage in found for node in passage.doorway.nodes})
     causes = tuple(dict.fromkeys(passage.part.cause for _, passage in found))
+    whole = merged([passage for port, passage in found if port == found[0][0]])
     return Verdict(
         check=_ID,
         subject=front.service.meta.ref,
@@ -134,10 +135,10 @@ def _verdict(world: World, front: _Front, found: list[tuple[str, Passage]]) -> V
         "and deny the address to the rest.",
         location=front.service.meta.location,
         key=(address,),
-        witness=found[0][1].witness(world),
+        witness=whole.witness(world),
         causes=causes,
         details={"nodes": [*nodes], "ports": [*ports], "address": address},
-        space=Bounds.exact(found[0][1].space),
+        space=Bounds.exact(whole.space),
     )
 
 

@@ -63,8 +63,9 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
                 family = _forgotten(rule)
                 if family is None:
                     continue
-                gap = next(_gaps(world, policy, rule, direction=direction, family=family), None)
-                if gap is not None:
+                gaps = [*_gaps(world, policy, rule, direction=direction, family=family)]
+                if gaps:
+                    gap = _whole(gaps)
                     yield _verdict(policy, rule, gap, direction=direction, family=family)
 
 
@@ -102,12 +103,21 @@ def _gaps(
         yield from _at_pods(world, policy, space, direction=direction)
 
 
+def _whole(gaps: list[_Gap]) -> _Gap:
+    """The gaps of hosts in one, or else those of pods, however they were parted."""
+    first = gaps[0]
+    alike = [one for one in gaps if one.of_hosts == first.of_hosts]
+    space = HeaderSpace.union_all(first.space.family, (one.space for one in alike))
+    names = sorted({name for one in alike for name in one.names})
+    return replace(first, space=space, node=min(one.node for one in alike), names=tuple(names))
+
+
 def _at_pods(
     world: World, policy: Policy, space: Bounds, *, direction: Direction
 ) -> Iterator[_Gap]:
     family = space.may.family
     told: set[int] = set()
-    for pod in world.workloads.values():
+    for pod in sorted(world.workloads.values(), key=lambda one: one.pod):
         address = pod.address(family)
         if address is None or not policy.selects(dict(pod.labels)):
             continue

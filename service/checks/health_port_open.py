@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
-from service.checks.hosts.open_ports import Listener, passages
+from service.checks.hosts.open_ports import Listener, merged, passages
 from service.checks.hosts.proof import some
 from service.checks.nodeport.guard import is_decision
 from service.checks.nodeport.openings import all_openings
@@ -53,10 +53,10 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
                     "the rest.",
                     location=service.location,
                     key=(opening.label, f"IPv{family}"),
-                    witness=found[0].witness(world),
+                    witness=merged(found).witness(world),
                     causes=causes,
                     details={"nodes": [*nodes]},
-                    space=Bounds.exact(found[0].space),
+                    space=Bounds.exact(merged(found).space),
                 )
 
 

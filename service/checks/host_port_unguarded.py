@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
 from service.checks.hosts.listening import Listening, listening
-from service.checks.hosts.open_ports import Passage, passages
+from service.checks.hosts.open_ports import Passage, merged, passages
 from service.checks.hosts.proof import some
 from service.checks.mending.hosts import denied_port
 from service.checks.nodeport.guard import is_decision
@@ -53,6 +53,7 @@ def _verdict(world: World, one: Listening, family: Family, *, found: list[Passag
     sure = decided or any(passage.part.decision is Decision.UNDECIDED for passage in found)
     nodes = sorted({node for passage in found for node in passage.nodes(world) if one.is_on(node)})
     what = f"{protocol_name(one.listener.protocol)} {one.listener.ports} (IPv{family})"
+    whole = merged(found)
     why = causes[0].note or str(causes[0])
     return Verdict(
         check=_ID,
@@ -65,10 +66,10 @@ def _verdict(world: World, one: Listening, family: Family, *, found: list[Passag
         advice=_ADVICE[reason],
         location=one.location,
         key=(f"{protocol_name(one.listener.protocol)} {one.listener.ports}", f"IPv{family}"),
-        witness=found[0].witness(world),
+        witness=whole.witness(world),
         causes=causes,
         details={"nodes": [*nodes]},
-        space=Bounds.exact(found[0].space),
+        space=Bounds.exact(whole.space),
     )
 
 

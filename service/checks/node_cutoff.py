@@ -6,7 +6,7 @@ docs/checks/node-cutoff.md; the catalogue is `service.checks.cutoff.catalogue`.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from service.checks.contract import POLICY_KINDS, Check
@@ -48,7 +48,11 @@ _EPHEMERAL_PORT = 40_000
 _STRANGERS = ("203.0.113.9", "2001:db8:203::9", "fe80::9")
 
 
-@dataclass(frozen=True, slots=True)
+_Group = tuple["ObjectRef | None", str, Direction]
+"""The policy that decides, None for none: then all host endpoints are told of together."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class _Blame:
     """Who is to be told of: the policy that decides, or the host endpoint where none does."""
 
@@ -68,9 +72,7 @@ class _Cut:
 
 def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
     """A verdict for each policy or endpoint, direction and reason, with all flows that it is about."""
-    groups: defaultdict[tuple[ObjectRef, str, Direction], list[tuple[_Blame, _Cut]]] = defaultdict(
-        list
-    )
+    groups: defaultdict[_Group, list[tuple[_Blame, _Cut]]] = defaultdict(list)
     for leg in legs(world, settings):
         harm = leg.harm(world)
         bare = leg.harm(world.without_failsafes())
@@ -86,8 +88,8 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
                 if part.space.may & space:
                     blame = _blame(world, gate, part)
                     cut = _Cut(source, part, part.space.may & space)
-                    groups[blame.subject, reason, leg.direction].append((blame, cut))
-    for (_, reason, direction), cuts in sorted(groups.items()):
+                    groups[part.cause.policy, reason, leg.direction].append((blame, cut))
+    for (_, reason, direction), cuts in groups.items():
         yield _verdict(world, reason, direction, cuts=cuts)
 
 
@@ -105,9 +107,9 @@ def _blame(world: World, gate: Gate, part: Part) -> _Blame:
 def _verdict(
     world: World, reason: str, direction: Direction, *, cuts: list[tuple[_Blame, _Cut]]
 ) -> Verdict:
-    blame, _ = cuts[0]
+    blame = min(one for one, _ in cuts)
     flows = {cut.harm.leg.flow.id: cut.harm.leg.flow for _, cut in cuts}
-    worst = min((cut for _, cut in cuts), key=lambda one: -one.harm.leg.flow.severity.score)
+    worst = _whole([cut for _, cut in cuts])
     nodes = sorted({node for _, cut in cuts for node in _nodes(world, cut)})
     severity = worst.harm.leg.flow.severity if reason == _CUT else Severity.LOW
     causes = tuple(dict.fromkeys(cut.part.cause for _, cut in cuts))
@@ -130,6 +132,19 @@ def _verdict(
         details={"nodes": [*nodes], "flows": [*flows]},
         space=Bounds.exact(worst.space),
     )
+
+
+def _whole(cuts: list[_Cut]) -> _Cut:
+    """The packets of the worst flow, however the nodes were parted."""
+    worst = min(cuts, key=lambda one: -one.harm.leg.flow.severity.score)
+    leg = worst.harm.leg
+    family = leg.doorway.family
+    spaces = (
+        one.space
+        for one in cuts
+        if one.harm.leg.flow is leg.flow and one.harm.leg.doorway.family is family
+    )
+    return replace(worst, space=HeaderSpace.union_all(family, spaces))
 
 
 def _nodes(world: World, cut: _Cut) -> tuple[str, ...]:

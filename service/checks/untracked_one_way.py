@@ -5,6 +5,7 @@ docs/checks/untracked-one-way.md.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
@@ -14,7 +15,7 @@ from service.checks.hosts.ways import Doorway, doorways
 from service.checks.mending.hosts import answered
 from service.checks.verdict import Result, Severity, Verdict, Witness
 from service.net.flow import Flow
-from service.net.headerspace import Field
+from service.net.headerspace import Bounds, Field
 from service.net.prefixes import Family, parse_ip
 from service.policy.cause import Direction
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from service.checks.settings import CheckSettings
     from service.policy.world import World
 
+_Found = tuple[Doorway, Unanswered]
 _ID = "untracked-one-way"
 _PEERS = ("203.0.113.9", "2001:db8:203::9")
 _EPHEMERAL_PORT = 40_000
@@ -33,16 +35,14 @@ _SIDES = {Direction.INGRESS: (Field.DST, "egress"), Direction.EGRESS: (Field.SRC
 def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
     """A verdict for each rule and family, by the first kind of host endpoint where it shows."""
     del settings
-    told: set[tuple[object, ...]] = set()
     for family in Family:
-        for doorway in doorways(world, family):
-            for direction in Direction:
-                for found in _of(world, doorway, direction):
-                    cause = found.cause
-                    key = (cause.policy, direction, cause.rule, family)
-                    if key not in told:
-                        told.add(key)
-                        yield _verdict(doorway, direction, found)
+        for direction in Direction:
+            found: defaultdict[tuple[object, ...], list[_Found]] = defaultdict(list)
+            for doorway in doorways(world, family):
+                for one in _of(world, doorway, direction):
+                    found[one.cause.policy, one.cause.rule].append((doorway, one))
+            for every in found.values():
+                yield _verdict(direction, every)
 
 
 def _of(world: World, doorway: Doorway, direction: Direction) -> Iterator[Unanswered]:
@@ -52,8 +52,11 @@ def _of(world: World, doorway: Doorway, direction: Direction) -> Iterator[Unansw
             yield from unanswered(world, gate.named, doorway.at(field), direction=direction)
 
 
-def _verdict(doorway: Doorway, direction: Direction, found: Unanswered) -> Verdict:
-    cause, sure = found.cause, bool(found.packets.must)
+def _verdict(direction: Direction, every: list[_Found]) -> Verdict:
+    doorway, first = every[0]
+    packets = Bounds.union_all(doorway.family, (one.packets for _, one in every))
+    nodes = sorted({node for one, _ in every for node in one.nodes})
+    cause, sure = first.cause, bool(packets.must)
     _, other = _SIDES[direction]
     if cause.policy is None:
         raise ValueError("nothing but a rule of a policy accepts a packet untracked")
@@ -63,9 +66,9 @@ def _verdict(doorway: Doorway, direction: Direction, found: Unanswered) -> Verdi
             value for one, value in map(parse_ip, _PEERS) if one is doorway.family
         ),
     }
-    space = found.packets.must or found.packets.may
+    space = packets.must or packets.may
     flow = Flow.from_sample(doorway.family, space.sample(prefer))
-    node = doorway.nodes[0]
+    node = nodes[0]
     inward = direction is Direction.INGRESS
     return Verdict(
         check=_ID,
@@ -73,7 +76,7 @@ def _verdict(doorway: Doorway, direction: Direction, found: Unanswered) -> Verdi
         result=Result.FAIL if sure else Result.WARN,
         severity=Severity.HIGH if sure else Severity.LOW,
         reason="unanswered" if sure else "may-be-unanswered",
-        message=f"{direction} rule {cause.rule} accepts TCP without tracking on {some(doorway.nodes)}, and "
+        message=f"{direction} rule {cause.rule} accepts TCP without tracking on {some(nodes)}, and "
         f"no untracked {other} rule accepts the answers: they are dropped as invalid",
         advice=f"Allow the answers in {other}, with the ports as source.ports, or leave doNotTrack out.",
         location=cause.location,
@@ -81,8 +84,8 @@ def _verdict(doorway: Doorway, direction: Direction, found: Unanswered) -> Verdi
         witness=Witness(flow, node if inward else "", sender="" if inward else node),
         causes=(cause,),
         unknown=() if sure else ("which packets the selectors of the rules mean",),
-        details={"nodes": [*doorway.nodes]},
-        space=found.packets,
+        details={"nodes": [*nodes]},
+        space=packets,
     )
 
 

@@ -57,12 +57,16 @@ class Facts(Enum):
     """Which node has which address."""
     LIKENESS = (*PLACED, *PROFILED, FelixConfiguration)
     """Which nodes only policy can tell apart; keys hold `World.labels_that_matter`."""
+    PODS = (*PLACED, *LABELLED, FelixConfiguration)
+    """Which pods only policy can tell apart; keys hold `World.labels_that_matter`."""
     OPENINGS = (*PLACED, Service)
     """Which ports Services open."""
     POLICY = POLICED
     """What becomes of packets."""
     WRITTEN = POLICIES
     """What policies say, whomever they select."""
+    PATHS = READ
+    """What becomes of packets on ways that Services and pools lead."""
     FATES = (*ADDRESSED, FelixConfiguration)
     """What becomes of packets by rules that the keys name (`World.content`), whatever other policies say."""
 

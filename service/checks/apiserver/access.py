@@ -41,6 +41,7 @@ class Who(Enum):
     NODES = "nodes"
     OPERATORS = "operators"
     OUTSIDE = "outside sources"
+    PODS = "pods of the system"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -151,7 +152,7 @@ def outside(world: World, family: Family) -> IntervalSet:
 def passage(
     world: World, endpoint: ApiEndpoint, who: Who, *, operators: IntervalSet | None = None
 ) -> Passage:
-    """The fate of every first packet that *who* sends to *endpoint*; kept with the world."""
+    """The fate of every first packet that *who*, but pods, sends to *endpoint*; kept with the world."""
     key = ("passage", endpoint, who, operators)
     known = world.facts(Facts.POLICY)
     if key not in known:
@@ -160,7 +161,7 @@ def passage(
         else:
             sources = outside(world, endpoint.family) if operators is None else operators
             live = Bounds.exact(endpoint.packets(sources))
-            known[key] = _arrival(world, endpoint, live)
+            known[key] = arrival(world, endpoint, live)
     return cast("Passage", known[key])
 
 
@@ -170,9 +171,9 @@ def _from_nodes(world: World, endpoint: ApiEndpoint) -> Passage:
     passages = []
     for gates, sources in _departures(world, endpoint):
         live = Bounds.exact(endpoint.packets(sources))
-        passages.append(_worst(live, [gate.from_host(world, live) for gate in gates]))
+        passages.append(worst(live, [gate.from_host(world, live) for gate in gates]))
     everybody = Bounds.union_all(family, (one.live for one in passages))
-    passages.append(_arrival(world, endpoint, everybody))
+    passages.append(arrival(world, endpoint, everybody))
     if endpoint.node:
         passages.append(_over_loopback(world, endpoint))
     return Passage(
@@ -186,8 +187,8 @@ def _over_loopback(world: World, endpoint: ApiEndpoint) -> Passage:
     """The API server's own node: both ways through ``lo``, which only a ``*`` endpoint judges."""
     gate = Gate(wildcard=world.endpoints(endpoint.node).wildcard)
     live = Bounds.exact(endpoint.packets(IntervalSet.single(endpoint.address[1])))
-    left = _worst(live, [gate.from_host(world, live)])
-    came = _worst(live, [gate.to_host(world, live)])
+    left = worst(live, [gate.from_host(world, live)])
+    came = worst(live, [gate.to_host(world, live)])
     return Passage(live, left.denied | came.denied, (*left.parts, *came.parts))
 
 
@@ -273,17 +274,17 @@ def _egress_chains(world: World, gate: Gate) -> tuple[Chain | None, ...]:
     )
 
 
-def _arrival(world: World, endpoint: ApiEndpoint, live: Bounds) -> Passage:
+def arrival(world: World, endpoint: ApiEndpoint, live: Bounds) -> Passage:
     """What the endpoint's node makes of *live*; an endpoint that is no node's has no stages."""
     gates: tuple[Gate, ...] = ()
     if endpoint.node:
         family, value = endpoint.address
         ways = entries(world, endpoint.node, family)
         gates = tuple(entry.gate for entry in ways if value in entry.addresses)
-    return _worst(live, [gate.to_host(world, live) for gate in gates])
+    return worst(live, [gate.to_host(world, live) for gate in gates])
 
 
-def _worst(live: Bounds, partitions: Iterable[Partition]) -> Passage:
+def worst(live: Bounds, partitions: Iterable[Partition]) -> Passage:
     """One of *partitions* holds, and it is not known which: surely denied is what all of them deny."""
     every = tuple(partitions)
     nothing = HeaderSpace.nothing(live.may.family)

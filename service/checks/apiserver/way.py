@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.checks.apiserver.access import Who, address_owners, api_endpoints, passage
+from service.checks.apiserver.pods import pod_names, pods_passage
 from service.checks.witness import packet
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.prefixes import addresses_in, cidrs
@@ -37,13 +38,17 @@ class Way:
     @property
     def passage(self) -> Passage:
         """What becomes of the packets, failsafes as they stand."""
-        return passage(self.world, self.endpoint, self.who, operators=self._operators)
+        return self._passage(self.world)
 
     @property
     def by_policy(self) -> Passage:
         """What would become of them if the failsafe lists were empty."""
-        stripped = self.world.without_failsafes()
-        return passage(stripped, self.endpoint, self.who, operators=self._operators)
+        return self._passage(self.world.without_failsafes())
+
+    def _passage(self, world: World) -> Passage:
+        if self.who is Who.PODS:
+            return pods_passage(world, self.endpoint, self.settings.protected)
+        return passage(world, self.endpoint, self.who, operators=self._operators)
 
     @property
     def _operators(self) -> IntervalSet | None:
@@ -87,6 +92,8 @@ class Way:
                 }
             )
             return f"{'node' if len(names) == 1 else 'nodes'} {some(names)}"
+        if self.who is Who.PODS:
+            return f"pods {some(pod_names(self.world, self.endpoint.family, sources))}"
         what = "operators" if self.who is Who.OPERATORS else "outside sources"
         meant = cidrs(self.endpoint.family, sources)
         others = cidrs(self.endpoint.family, self.passage.live.may.project(Field.SRC) - sources)
@@ -102,13 +109,23 @@ def _is_rule_of(part: Part, ref: ObjectRef) -> bool:
 
 
 def ways(world: World, settings: CheckSettings) -> Iterator[Way]:
-    """Every way that must stay open: of the nodes, and of the operators or, without any, of outsiders."""
+    """Every way that must stay open: of the nodes and the system's pods, and of the operators.
+
+    Without operators it is that of outsiders.
+    """
     for endpoint in api_endpoints(world, settings):
         yield Way(world, settings, endpoint, Who.NODES)
+        yield from ways_of_pods(world, settings, endpoint)
         if not settings.operators:
             yield Way(world, settings, endpoint, Who.OUTSIDE)
         elif any(one.family is endpoint.family for one in settings.operators):
             yield Way(world, settings, endpoint, Who.OPERATORS)
+
+
+def ways_of_pods(world: World, settings: CheckSettings, endpoint: ApiEndpoint) -> Iterator[Way]:
+    """The way of the system's pods to *endpoint*, if any of them is known."""
+    if pods_passage(world, endpoint, settings.protected).live.may:
+        yield Way(world, settings, endpoint, Who.PODS)
 
 
 def some(texts: list[str]) -> str:

@@ -34,7 +34,7 @@ def idle_endpoints(world: World) -> Iterator[tuple[HostEndpoint, str]]:
 
     Of interfaces only what the Node says is known.
     """
-    for hep in world.heps:
+    for hep in sorted(world.heps, key=lambda one: one.meta.ref):
         why = _why_idle(world, hep)
         if why:
             yield hep, why

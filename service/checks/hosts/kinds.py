@@ -38,7 +38,7 @@ def host_classes(world: World) -> Mapping[Labels, tuple[HostEndpoint, ...]]:
     """Every host endpoint, by the labels that policy can tell endpoints apart by."""
     if "host classes" not in world.memo:
         found: defaultdict[Labels, list[HostEndpoint]] = defaultdict(list)
-        for hep in world.heps:
+        for hep in sorted(world.heps, key=lambda one: one.meta.ref):
             found[world.label_class(hep)].append(hep)
         world.memo["host classes"] = {labels: tuple(heps) for labels, heps in found.items()}
     return cast("Mapping[Labels, tuple[HostEndpoint, ...]]", world.memo["host classes"])

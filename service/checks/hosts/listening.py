@@ -42,7 +42,9 @@ def listening(world: World, settings: CheckSettings) -> Iterator[Listening]:
     Where a cluster's pods are known, they tell; else the templates of workloads do, for every node.
     """
     found: dict[object, Listening] = {}
-    for ref, pod in world.snapshot.all(Pod).items():
+    pods = world.snapshot.all(Pod)
+    for ref in sorted(pods):
+        pod = pods[ref]
         if ref.namespace not in settings.protected and pod.node and pod.ips:
             subject = pod.owner or ref
             for listener in _listeners(pod.ports, host_network=pod.host_network):

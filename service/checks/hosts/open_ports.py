@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from service.checks.hosts.ways import doorways, fate, host_values, nodes_at, outsiders
@@ -15,7 +15,7 @@ from service.net.prefixes import Family, parse_ip
 from service.policy.cause import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from service.checks.hosts.ways import Doorway
     from service.checks.settings import CheckSettings
@@ -67,6 +67,13 @@ class Passage:
             self.doorway.nodes[0],
         )
         return Witness(flow, node, dst_known=self.doorway.is_known)
+
+
+def merged(found: Sequence[Passage]) -> Passage:
+    """One passage of all packets in *found* of the first one's family, however the nodes were parted."""
+    family = found[0].doorway.family
+    spaces = (one.space for one in found if one.doorway.family is family)
+    return replace(found[0], space=HeaderSpace.union_all(family, spaces))
 
 
 def passages(
