@@ -193,3 +193,8 @@ def test_a_service_is_kept_by_its_namespace():
     mirror = make_mirror(SERVICES)
     mirror.apply([listed(SERVICES, 10), changed(SERVICES, "web", 11), deleted(SERVICES, "web", 12)])
     assert [] == list(mirror.world.snapshot.decoded())
+
+
+def test_what_was_told_before_a_list_does_not_come_back_after_it(mirror):
+    assert not mirror.apply([changed(TIERS, "z", 7, order=3), deleted(TIERS, "a", 8)])
+    assert {"a": 1} == orders(mirror)
