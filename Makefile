@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 KUBE_CACHE ?= $(HOME)/.cache/nodeward/kube
+NCA_VERSION := 2.1.0
+OPA_VERSION := v1.22.3
 LOCKS  := requirements.lock requirements-dev.lock
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-find-links \
   --python-version 3.11 --exclude-newer '7 days' --custom-compile-command 'make lock'
@@ -103,6 +105,12 @@ bench: $(STAMP) ## measure decoding, audit and reviews; writes build/bench.json
 .PHONY: fuzz
 fuzz: $(STAMP) ## answer REVIEWS mutated reviews, a million unless told otherwise
 	$(BIN)/python -m tests.fuzz --output build/proof/fuzz.json $(if $(REVIEWS),--reviews $(REVIEWS))
+
+.PHONY: bench-peers
+bench-peers: ## install in build/peers what `make bench` compares with: network-config-analyzer and OPA
+	$(PYTHON) -m venv build/peers/nca
+	build/peers/nca/bin/pip install --quiet --disable-pip-version-check network-config-analyzer==$(NCA_VERSION)
+	GOBIN=$(abspath build/peers) go install -trimpath github.com/open-policy-agent/opa@$(OPA_VERSION)
 
 .PHONY: wheel
 wheel: $(STAMP) ## build the wheel, install it alone and run the cases with it

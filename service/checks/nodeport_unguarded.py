@@ -168,14 +168,15 @@ def _review_guards(old: Judge, new: Judge) -> Iterator[Verdict]:
     for (family, served), asked in _questions(new).items():
         if served is Served.BY_HOST:  # such a port only ever warns: the audit tells
             continue
-        found = Comparison(old, new, family)
-        worse = tuple(filter(found.is_worse, asked)) if found.touched else ()
+        compared = Comparison(old, new, family)
+        found = [(one, *compared.found(one)) for one in asked] if compared.touched else []
+        worse = tuple(one for one, is_worse, _ in found if is_worse)
         singly = worse[:_SINGLY_TOLD]
-        old_faults = (one for one in asked if found.is_old_fault(one) and one not in singly)
+        old_faults = (one for one, _, is_old in found if is_old and one not in singly)
         for question in (*singly, *islice(old_faults, _OLD_FAULTS_TOLD)):
-            yield from verdicts(new, question, tuple(found.exposed(question)))
+            yield from verdicts(new, question, tuple(compared.exposed(question)))
         if worse[_SINGLY_TOLD:]:
-            yield others(new, worse[_SINGLY_TOLD:], found.worst(worse[_SINGLY_TOLD:]))
+            yield others(new, worse[_SINGLY_TOLD:], compared.worst(worse[_SINGLY_TOLD:]))
 
 
 def _questions(judge: Judge) -> Mapping[tuple[Family, Served], tuple[Question, ...]]:

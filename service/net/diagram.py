@@ -281,20 +281,21 @@ def _overlay(wide: _Partition, narrow: _Partition, pairing: _Pairing) -> _Edges:
     """
     wide_ends, wide_children = wide
     edges = _Edges()
+    append, settle, combine = edges.append, pairing.settle, pairing.combine
     at = 0
     for narrow_end, child in zip(*narrow, strict=True):
         end = min(narrow_end, wide_ends[-1])
         last = bisect_left(wide_ends, end, at)
-        outcome = pairing.settle(_ANY, child)
+        outcome = settle(_ANY, child)
         if outcome is _ANY:
             if last > at:
                 edges.extend(wide_ends[at:last], wide_children[at:last])
-            edges.append(end, wide_children[last])
+            append(end, wide_children[last])
         elif outcome is not None:
-            edges.append(end, outcome)
+            append(end, outcome)
         else:
             for one_end, one in zip(wide_ends[at:last], wide_children[at:last], strict=True):
-                edges.append(one_end, pairing.combine(one, child))
-            edges.append(end, pairing.combine(wide_children[last], child))
+                append(one_end, combine(one, child))
+            append(end, combine(wide_children[last], child))
         at = last + (wide_ends[last] == end)
     return edges

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.admission.decide import decide
 from service.admission.review import read_review
 from service.admission.terms import Terms
-from service.checks.run import audit
 from service.checks.settings import CheckSettings
+from service.cluster.collector import no_search
 from service.errors import SourceLocation
 from service.model.decode import decode_object
 from service.model.snapshot import Snapshot
 from service.policy.world import World
 from tests.bench.cluster import Size, objects
-from tests.bench.measure import Figure, compared, medians, timed
+from tests.bench.measure import Figure, compared, medians
 from tests.bench.reviews import bodies
 
 if TYPE_CHECKING:
@@ -31,20 +33,18 @@ _FEW, _MANY = 100, 10_000
 def loaded(size: Size) -> World:
     """The world of a cluster, nothing computed yet."""
     where = SourceLocation("bench.json")
-    return World(Snapshot.of(decode_object(one, where) for one in objects(size)))
+    with no_search():
+        return World(Snapshot.of(decode_object(one, where) for one in objects(size)))
 
 
-def reading(label: str, size: Size) -> Iterator[Figure]:
-    """Parsing, decoding and auditing one cluster."""
-    text = json.dumps(list(objects(size)))
-    parse_s, raws = timed(lambda: json.loads(text))
-    parsing = Figure(f"parse JSON, {label}", parse_s * 1000, "ms")
-    where = SourceLocation("bench.json")
-    decode_s, snapshot = timed(lambda: Snapshot.of(decode_object(one, where) for one in raws))
-    audit_s, _ = timed(lambda: list(audit(World(snapshot), _SETTINGS)))
-    yield parsing
-    yield compared(f"decode, {label}", decode_s * 1000, "ms", to=parsing)
-    yield compared(f"audit, {label}", audit_s * 1000, "ms", to=parsing)
+def reading(size: Size) -> Iterator[Figure]:
+    """Parsing, decoding and auditing one cluster, in a process that does nothing else."""
+    command = [sys.executable, "-m", "tests.bench.reading", str(size)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        for line in process.stdout or ():
+            yield Figure(**json.loads(line))
+    if process.returncode:
+        raise RuntimeError(f"reading {size} failed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,13 +65,14 @@ class Comparison:
         """The nodes on which something may differ."""
         self._known: dict[tuple[int, ...], _Harm] = {}
 
-    def is_worse(self, question: Question) -> bool:
-        """Whether some packet is harmed that was not before."""
-        return any(self._harm(one, question).is_worse for one in self.touched)
-
-    def is_old_fault(self, question: Question) -> bool:
-        """Whether some packet is harmed, on the nodes that the change touches, that was so before."""
-        return any(self._harm(one, question).is_old_fault for one in self.touched)
+    def found(self, question: Question) -> tuple[bool, bool]:
+        """Whether some packet is harmed that was not before, and whether one, where the change acts, that was."""
+        is_worse = is_old_fault = False
+        for one in self.touched:
+            harm = self._harm(one, question)
+            is_worse = is_worse or harm.is_worse
+            is_old_fault = is_old_fault or harm.is_old_fault
+        return is_worse, is_old_fault
 
     def exposed(self, question: Question) -> Iterator[Exposed]:
         """The harm on each way in, with what of it is new."""
@@ -108,20 +109,19 @@ class Comparison:
         fresh = self._harm(one, alike[0]).fresh[at] & packets
         return fresh, self._new.answer(one.after[at], alike[0].opening).guarding
 
-    def _answers(self, one: Touched, question: Question) -> tuple[list[Answer], list[Answer]]:
-        return (
-            [self._old.answer(entry, question.opening) for entry in one.before],
-            [self._new.answer(entry, question.opening) for entry in one.after],
-        )
-
     def _key(self, one: Touched, question: Question) -> tuple[int, ...]:
-        return _key(*self._answers(one, question))
+        before, after = (
+            [judge.answer(entry, question.opening) for entry in entries]
+            for judge, entries in ((self._old, one.before), (self._new, one.after))
+        )
+        return _key(before, after)
 
     def _harm(self, one: Touched, question: Question) -> _Harm:
         """The same for all questions that are answered the same before and after."""
-        before, after = self._answers(one, question)
+        after = [self._new.answer(entry, question.opening) for entry in one.after]
         if all(answer.quiet for answer in after):
             return _NO_HARM
+        before = [self._old.answer(entry, question.opening) for entry in one.before]
         key = _key(before, after)
         known = self._known.get(key)
         if known is None:

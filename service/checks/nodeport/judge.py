@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from service.checks.verdict import Json
     from service.net.prefixes import Family
     from service.policy.hooks import Chain
+    from service.policy.relevance import RuleIndex
     from service.policy.world import World
 
 T = TypeVar("T")
@@ -199,7 +200,7 @@ class Judge:
     def answer(self, entry: Entry, opening: Opening) -> Answer:
         """What the guards of *entry* make of packets to *opening*, and to ports like it."""
         known = self.memo(Facts.POLICY)
-        key = (id(entry), opening.served, opening.protocol)
+        key = (id(entry), opening.health, opening.protocol)
         asked = known.get(key)
         if asked is None:
             # The memo of entries outlives this one, so that they keep their identity.
@@ -216,7 +217,8 @@ class Judge:
         failsafes = IntervalSet.of(
             *((one.port, one.port) for one in listed if one.protocol == opening.protocol)
         )
-        return _Asked(entry, chains, failsafes)
+        indexes = tuple(map(self.world.index, chains))
+        return _Asked(entry, chains, indexes=indexes, failsafes=failsafes)
 
     def kept_answer(
         self, entry: Entry, opening: Opening, chains: tuple[Chain, ...], *, ports: IntervalSet
@@ -247,9 +249,17 @@ class Judge:
 class _Asked:
     """One entry, asked about the ports of one protocol."""
 
-    def __init__(self, entry: Entry, chains: tuple[Chain, ...], failsafes: IntervalSet) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        chains: tuple[Chain, ...],
+        *,
+        indexes: tuple[RuleIndex, ...],
+        failsafes: IntervalSet,
+    ) -> None:
         self._entry = entry
         self._chains = chains
+        self._indexes = indexes
         self._failsafes = failsafes
         self._by_ports: dict[IntervalSet, Answer] = {}
         self._by_likeness: dict[tuple[int, ...], Answer] = {}
@@ -263,8 +273,7 @@ class _Asked:
             if known is None:
                 known = self._by_ports[ports] = self._kept(judge, opening, ports)
             return known
-        indexes = [judge.world.index(one) for one in self._chains]
-        alike = [one.alike(opening.protocol, port) for one in indexes]
+        alike = [one.alike(opening.protocol, port) for one in self._indexes]
         key = tuple(map(id, alike))  # of which the indexes keep one object for ports that are alike
         known = self._by_likeness.get(key)
         if known is None:
