@@ -112,6 +112,10 @@ bench-peers: ## install in build/peers what `make bench` compares with: network-
 	build/peers/nca/bin/pip install --quiet --disable-pip-version-check network-config-analyzer==$(NCA_VERSION)
 	GOBIN=$(abspath build/peers) go install -trimpath github.com/open-policy-agent/opa@$(OPA_VERSION)
 
+.PHONY: soak
+soak: $(STAMP) ## ask a door for MINUTES (30) in a cluster of SIZE (L) whose policies change
+	$(BIN)/python -m tests.soak --output build/proof/soak.json $(if $(SIZE),--size $(SIZE)) $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: wheel
 wheel: $(STAMP) ## build the wheel, install it alone and run the cases with it
 	rm -rf build/wheel

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from service.policy.partition import Partition
     from service.policy.relevance import Stretch
 
-_MEMO_LIMIT = 20_000
+_MEMO_LIMIT = 2_000
+"""What outlives a change of policy is forgotten at so many entries, and worked out anew: a cluster whose
+policies change for weeks would fill the memory otherwise."""
 _ENDLESS = frozenset({Hook.UNTRACKED, Hook.PRE_DNAT})
 """The hooks at which the end of a tier decides nothing, so that a tier without rules says nothing."""
 

@@ -34,6 +34,9 @@ T = TypeVar("T")
 _HOOKS = (Hook.UNTRACKED, Hook.PRE_DNAT)
 _SEEN_BY = {Served.BEHIND_DNAT: _HOOKS, Served.BY_HOST: (*_HOOKS, Hook.NORMAL)}
 
+_KEPT_ANSWERS = 5_000
+"""Answers outlive changes of policy; at so many they are worked out anew, so that they do not fill the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeClass:
@@ -230,6 +233,8 @@ class Judge:
         known = self.memo(Facts.FATES)
         key = (id(entry), opening.served, live, *map(id, contents))
         if key not in known:
+            if len(known) >= _KEPT_ANSWERS:
+                known.clear()
             found = self.guarding(entry, Bounds.exact(live), opening.served)
             quiet = not found.harm.may and next(intents(self, found, opening), None) is None
             # The contents are kept for their identity.

@@ -168,11 +168,11 @@ def test_a_chain_that_a_policy_does_not_touch_is_the_same_object():
 @pytest.mark.parametrize(
     ("after", "shared"),
     [
-        (make_gnp("new"), {Facts.PLACES, Facts.LIKENESS, Facts.OPENINGS, Facts.FATES}),
-        (make_service(), {Facts.PLACES, Facts.LIKENESS, Facts.POLICY, Facts.FATES}),
-        (make_felix_configuration(), {Facts.PLACES, Facts.OPENINGS}),
-        (make_namespace("new"), {Facts.PLACES, Facts.OPENINGS}),
-        (make_hep("new"), set()),
+        (make_gnp("new"), set(Facts) - {Facts.POLICY, Facts.WRITTEN, Facts.PATHS}),
+        (make_service(), set(Facts) - {Facts.OPENINGS, Facts.PATHS}),
+        (make_felix_configuration(), {Facts.PLACES, Facts.OPENINGS, Facts.WRITTEN}),
+        (make_namespace("new"), {Facts.PLACES, Facts.OPENINGS, Facts.WRITTEN}),
+        (make_hep("new"), {Facts.WRITTEN}),
     ],
 )
 def test_facts_are_shared_where_a_change_leaves_their_objects_alone(after, shared):
