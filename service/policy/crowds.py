@@ -14,12 +14,14 @@ from service.policy.cause import Direction
 from service.policy.partition import Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from service.net.prefixes import Family
     from service.policy.partition import Part
     from service.policy.workloads import WorkloadEndpoint
     from service.policy.world import World
+
+    FateAt = Callable[[WorkloadEndpoint, Bounds], Partition]
 
 
 class Crowd(NamedTuple):
@@ -38,9 +40,9 @@ def crowds(world: World, node: str, family: Family, *, direction: Direction) -> 
 
 
 def fate_in_crowds(
-    world: World, pod: WorkloadEndpoint, live: Bounds, *, direction: Direction
+    world: World, pod: WorkloadEndpoint, live: Bounds, *, direction: Direction, fate: FateAt
 ) -> Partition:
-    """The fate of *live* packets, each at the pod that sends or gets it; at *pod* where none is known."""
+    """The *fate* of *live* packets, each at the pod that sends or gets it; at *pod* where none is known."""
     parts: list[Part] = []
     spared: list[Part] = []
     rest = live
@@ -48,12 +50,12 @@ def fate_in_crowds(
         theirs = Bounds.exact(crowd.packets)
         own = rest & theirs
         if own.may:
-            found = world.evaluate_workload(crowd.pod, own, direction)
+            found = fate(crowd.pod, own)
             parts += found.parts
             spared += found.spared
             rest = rest - theirs
     if rest.may:
-        found = world.evaluate_workload(pod, rest, direction)
+        found = fate(pod, rest)
         parts += found.parts
         spared += found.spared
     return Partition(live, tuple(parts), tuple(spared))

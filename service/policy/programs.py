@@ -15,18 +15,21 @@ from typing import TYPE_CHECKING
 from service.net.flow import PROTOCOL_NUMBERS
 from service.policy.cause import Direction, Hook, Reason
 from service.policy.entries import LOOPBACK
+from service.policy.extent import Extent
 from service.policy.felix import BPF_DOUBT, FelixView
 from service.policy.flow_query import Access
-from service.policy.hooks import failsafe_space, vxlan_packets
+from service.policy.hooks import evaluate, failsafe_space, vxlan_packets
 from service.policy.local import into_own_pod, unknown_pod
 from service.policy.rewrites import refusal_at, translation_at
 from service.policy.stages import PodPolicy, Stage, Verdict
 
 if TYPE_CHECKING:
     from service.model.kinds.host_endpoint import HostEndpoint
+    from service.net.headerspace import Bounds
     from service.net.prefixes import Family
     from service.policy.hooks import Chain
     from service.policy.kube_proxy import Backend, Socket
+    from service.policy.partition import Partition
     from service.policy.paths import Paths
     from service.policy.topology import Link
     from service.policy.translation import Translation
@@ -296,9 +299,16 @@ class Programs:
     def _at_pod(self, walk: Walk, pod: WorkloadEndpoint, direction: Direction) -> Walk:
         if walk.ended or walk.pod_policy is PodPolicy.IGNORED:
             return walk
-        chain: Chain = self._world.workload_chain(pod, direction)
+        felix = self._felix(pod.node)
         blank = Stage(pod.node, Hook.WORKLOAD, direction, Verdict.SKIPPED, endpoint=pod.name)
-        chain = replace(chain, felix=self._felix(pod.node))
+
+        def fate(one: WorkloadEndpoint, live: Bounds) -> Partition:
+            own = replace(self._world.workload_chain(one, direction), felix=felix)
+            return evaluate(own, live, matcher=self._world.matcher, namespaces=(one.pod.namespace,))
+
+        if walk.extent is Extent.MANY:
+            return walk.reopened().judge_crowd(blank, pod, fate)
+        chain: Chain = replace(self._world.workload_chain(pod, direction), felix=felix)
         return walk.reopened().judge_chain(blank, chain, (pod.pod.namespace,))
 
     def _endpoint(self, link: Link) -> HostEndpoint | None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from service.net.intervals import IntervalSet
+    from service.policy.crowds import FateAt
     from service.policy.explain import Look
     from service.policy.hooks import Chain
     from service.policy.partition import Partition
@@ -182,8 +183,8 @@ class Walk:
         if halts:
             return self._telling(replace(blank, verdict=Verdict.UNKNOWN)).stopped(*halts)
         if self.extent is Extent.MANY:
-            return self._judged(
-                blank, fate_in_crowds(self.world, pod, self.open, direction=direction), ()
+            return self.judge_crowd(
+                blank, pod, lambda one, live: self.world.evaluate_workload(one, live, direction)
             )
         partition = self.world.evaluate_workload(pod, self.open, direction)
         seen: tuple[Look, ...] = ()
@@ -191,6 +192,15 @@ class Walk:
             chain = self.world.workload_chain(pod, direction)
             seen = looks(self.world, chain, self.open, namespaces=(pod.pod.namespace,))
         return self._judged(blank, partition, seen)
+
+    def judge_crowd(self, blank: Stage, pod: WorkloadEndpoint, fate: FateAt) -> Walk:
+        """The walk of many packets after the hooks of pods of the node of *pod*, each at its own."""
+        if self.ended:
+            return self
+        if self.connection is Connection.ESTABLISHED:
+            return self._established(blank)
+        partition = fate_in_crowds(self.world, pod, self.open, direction=blank.direction, fate=fate)
+        return self._judged(blank, partition, ())
 
     @property
     def _tells_rules(self) -> bool:

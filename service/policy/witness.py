@@ -12,6 +12,8 @@ from service.policy.paths import Paths
 from service.policy.senders import SenderKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from service.net.headerspace import HeaderSpace
     from service.policy.flow_query import FlowQuery
     from service.policy.reached import Origin
@@ -25,10 +27,18 @@ _PREFERRED = {
 
 
 def witness(
-    world: World, origin: Origin, space: HeaderSpace, *, established: bool = False
+    world: World,
+    origin: Origin,
+    space: HeaderSpace,
+    *,
+    established: bool = False,
+    prefer: Mapping[Field, Sequence[int]] = _PREFERRED,
 ) -> FlowQuery:
-    """A flow of *space* that comes from *origin*, which a trace in *world* can follow; always the same."""
-    flow = Flow.from_sample(space.family, space.sample(_PREFERRED))
+    """A flow of *space* that comes from *origin*, which a trace in *world* can follow; always the same.
+
+    It has values of *prefer*, the first ones that a flow of *space* has.
+    """
+    flow = Flow.from_sample(space.family, space.sample(prefer))
     raw: dict[str, object] = {
         "from": _sender(world, origin, flow),
         "to": {"ip": format_ip(flow.family, flow.dst)},
