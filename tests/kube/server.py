@@ -189,8 +189,12 @@ class ApiServer:
             }
             for one in ones
         ]
-        for start in range(0, len(puts), _MOST_PUTS):
-            self._ask_etcd("kv/txn", {"success": puts[start : start + _MOST_PUTS]})
+        # What is put together has one resourceVersion, which no server would give to two objects: a list
+        # could end among them. The last is put alone, so that a list of its version has all before it.
+        *most, last = puts
+        for start in range(0, len(most), _MOST_PUTS):
+            self._ask_etcd("kv/txn", {"success": most[start : start + _MOST_PUTS]})
+        self._ask_etcd("kv/txn", {"success": [last]})
 
     def service_account(self, name: str, namespace: str = "default", **token: object) -> str:
         """The token of a service account, which is made if there is none."""
