@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from certs import folder
@@ -21,7 +22,6 @@ from certs.folder import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _START_S = 30.0
 _STOP_S = 20.0
@@ -123,6 +123,13 @@ class WebhookDoor:
         if self.process.poll() is None:
             self.process.send_signal(sent)
         return self.process.wait(_STOP_S)
+
+    def workers(self) -> list[int]:
+        """The pids of the worker processes."""
+        assert self.process is not None
+        pid = self.process.pid
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+        return [int(child) for child in text.split()]
 
     def trusting(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.certificates.authority_certificate)
