@@ -181,3 +181,30 @@ def test_what_is_surely_kept_by_a_difference_is_in_no_possible_exception() -> No
     exception = Bounds(must=NOTHING, may=box(PROTOCOL=TCP))
     kept = Bounds.exact(box(SRC=NET)) - exception
     assert kept == Bounds(must=box(SRC=NET) - box(PROTOCOL=TCP), may=box(SRC=NET))
+
+
+@pytest.mark.parametrize(
+    ("fields", "protocols", "ports"),
+    [
+        ({}, (0, 255), (0, 65535)),
+        ({Field.PROTOCOL: (6, 6)}, (6, 6), (0, 65535)),
+        ({Field.DST_PORT: (80, 90)}, (0, 255), (80, 90)),
+        ({Field.PROTOCOL: (6, 6), Field.DST_PORT: (80, 90), Field.SRC: (1, 9)}, (6, 6), (80, 90)),
+    ],
+)
+def test_a_space_tells_its_protocols_and_ports(fields, protocols, ports) -> None:
+    space = HeaderSpace.box(Family.V4, {one: IntervalSet.of(it) for one, it in fields.items()})
+    expected = (IntervalSet.of(protocols), IntervalSet.of(ports))
+    assert expected == space.protocols_and_ports()
+
+
+def test_ports_that_hang_on_the_protocol_are_told_as_any() -> None:
+    one, other = (
+        HeaderSpace.box(
+            Family.V4,
+            {Field.PROTOCOL: IntervalSet.single(n), Field.DST_PORT: IntervalSet.single(n)},
+        )
+        for n in (6, 17)
+    )
+    protocols, ports = (one | other).protocols_and_ports()
+    assert (IntervalSet.of((6, 6), (17, 17)), IntervalSet.of((0, 65535))) == (protocols, ports)
