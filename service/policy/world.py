@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from service.policy.relevance import RuleIndex
     from service.policy.workloads import WorkloadEndpoint
 
+_FOR_ALL = "default"
+"""The FelixConfiguration of all nodes."""
+
 
 class _Deferred:
     """The pods that Calico polices, worked out when one is asked for: overlays share them before that."""
@@ -298,9 +301,17 @@ class World:
         known = self._felix.get(node)
         if known is None:
             here = self.nodes.get(node)
-            view = felix_view(self._felix_configurations, node, here, profile=self.profile)
-            known = self._felix[node] = view if self._failsafes else view.without_failsafes()
+            is_like_others = here is None or here.interfaces is None
+            if node and is_like_others and self._felix_configurations.keys() <= {_FOR_ALL}:
+                known = self.felix("")  # nothing tells the node from any other
+            else:
+                known = self._felix_view(node, here)
+            self._felix[node] = known
         return known
+
+    def _felix_view(self, node: str, here: Node | None) -> FelixView:
+        view = felix_view(self._felix_configurations, node, here, profile=self.profile)
+        return view if self._failsafes else view.without_failsafes()
 
     @cached_property
     def _felix_configurations(self) -> Mapping[str, FelixConfiguration]:
