@@ -43,6 +43,8 @@ ADDRESS = "192.168.0.10"
 """What the server says its address is. Nobody connects there."""
 
 _MOST_PUTS = 100
+_MORTAL = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+"""Whatever ends the tests, even SIGKILL, ends the servers too."""
 _START_S = 90.0
 _STOP_S = 30.0
 
@@ -69,7 +71,7 @@ class _Process:
 
     def start(self, *command: str) -> None:
         with self.log_file.open("ab") as log:
-            self.running = subprocess.Popen(command, stdout=log, stderr=log)
+            self.running = subprocess.Popen([*_MORTAL, *command], stdout=log, stderr=log)
 
     def stop(self, sent: signal.Signals = signal.SIGTERM) -> None:
         if self.running is None:
