@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.checks.apiserver.access import Who, api_endpoints
+from service.checks.apiserver.callbacks import is_called
+from service.checks.apiserver.called import AGGREGATED, CUT_OFF, DOUBTED, cut_off, newly_cut_off
 from service.checks.apiserver.latent import latent_denials
 from service.checks.apiserver.told import ID, RESULT_OF, Told
 from service.checks.apiserver.way import Way, ways, ways_of_pods
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from service.checks.settings import CheckSettings
     from service.policy.world import World
 
+CALLBACK_KINDS = frozenset(
+    {"APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
+)
+"""The kinds that say what the API server calls."""
 _API_SERVICE = ObjectRef("", "Service", "default", "kubernetes")
 
 
@@ -36,6 +42,7 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
     for way in found:
         told = Told(way, _API_SERVICE)
         yield from [*told.standing()] or [told.reachable()]
+    yield from cut_off(world, settings)
 
 
 def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]:
@@ -55,6 +62,7 @@ def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]
         for verdict in Told(way, ref).changed(before):
             lost = lost or verdict.result is Result.FAIL
             yield verdict
+    yield from newly_cut_off(transition, settings)
     if not lost:
         yield from _latent(transition, settings, found)
 
@@ -62,10 +70,12 @@ def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]
 def reaudit(transition: Transition, settings: CheckSettings, known: Verdicts) -> Verdicts | None:
     """Nothing for a change that leaves policy alone, such as one of a Service; else all is judged anew.
 
-    The Service of the API server itself, and pools, lead its clients' packets.
+    The Service of the API server itself, and pools, lead its clients' packets; other Services its own calls.
     """
     del settings, known
     ref = transition.change.ref
+    if ref.kind in CALLBACK_KINDS or is_called(transition.after, ref):
+        return None
     before, after = (one.facts(Facts.POLICY) for one in (transition.before, transition.after))
     is_led = ref == _API_SERVICE or ref.kind == "IPPool"
     return {} if before is after and not is_led else None
@@ -133,7 +143,7 @@ CHECK = Check(
     id=ID,
     title="Access to the API server that policy takes away",
     severity=Severity.CRITICAL,
-    subjects=GUARDING_KINDS | POLICY_KINDS,
+    subjects=GUARDING_KINDS | POLICY_KINDS | CALLBACK_KINDS,
     kinds=GUARDING_KINDS | POLICY_KINDS,
     reasons={
         "reachable": "Every sender reaches the endpoint.",
@@ -143,6 +153,9 @@ CHECK = Check(
         "unreachable-from-outside": "No source outside the cluster reaches the API server.",
         "fewer-outside": "Fewer sources outside the cluster reach the API server than before.",
         "latent": "A policy that selects nothing today would cut senders off.",
+        CUT_OFF: "Policy denies the API server a webhook that it calls.",
+        AGGREGATED: "Policy denies the API server an aggregated API server.",
+        DOUBTED: "Policy may deny the API server what it calls; the facts do not suffice to tell.",
         "endpoints-unknown": "Where the API server is dialled is not known.",
     },
     audit=audit,

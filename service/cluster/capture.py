@@ -66,6 +66,8 @@ _PARTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "Node": {"spec": ("podCIDR", "podCIDRs"), "status": ("addresses", "nodeInfo")},
     "Service": {"status": ("loadBalancer",)},
 }
+_WEBHOOKS: Final = "admissionregistration.k8s.io"
+"""The group whose objects say all at their root; what is secret in them was trimmed when they were read."""
 _ENDPOINT: Final = ("addresses", "conditions", "nodeName", "targetRef")
 _TARGET: Final = ("kind", "namespace", "name")
 
@@ -149,6 +151,8 @@ def _body(one: Decoded[object], raw: Mapping[str, Any]) -> dict[str, Any]:
             **picked(raw, ("addressType", "ports")),
             "endpoints": [_endpoint(each) for each in raw.get("endpoints") or ()],
         }
+    if one.ref.group == _WEBHOOKS:
+        return picked(raw, ("webhooks",))
     parts = _PARTS.get(one.ref.kind)
     if parts is None:
         # What many clusters have many of was trimmed when it was read.

@@ -15,7 +15,7 @@ from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.policy.destinations import Destinations
 from service.policy.entries import LOOPBACK
-from service.policy.extent import DividedError, Extent
+from service.policy.extent import Extent
 from service.policy.flow_query import Via
 from service.policy.ledger import Outcome
 from service.policy.paths import Entry, Paths
@@ -24,7 +24,7 @@ from service.policy.senders import Sender, SenderKind, Senders
 from service.policy.stages import Connection, Disposition
 from service.policy.targets import targets
 from service.policy.topology import is_loopback
-from service.policy.walk import Walk
+from service.policy.walk import Walk, walked
 from service.policy.witness import witness
 
 if TYPE_CHECKING:
@@ -195,17 +195,7 @@ class _Reach:
                 doubt = (start.sender.doubt,)
                 yield Outcome(Disposition.UNKNOWN, start.packets, (), doubt)
             return
-        waiting = [start.packets]
-        while waiting:
-            packets = waiting.pop()
-            if not packets:
-                continue
-            try:
-                walk = self._walked(start, packets)
-            except DividedError as parted:
-                waiting += [packets - parted.sent, packets & parted.sent]
-                continue
-            yield from walk.ledger.outcomes(packets, walk.live.may)
+        yield from walked(start.packets, lambda packets: self._walked(start, packets))
 
     def _walked(self, start: _Start, packets: HeaderSpace) -> Walk:
         sender, socket = start.sender, start.target.socket

@@ -160,6 +160,20 @@ def test_of_a_service_account_only_its_name_and_labels_are_kept():
     assert {"a": "b"} == item["metadata"]["labels"]
 
 
+def test_of_a_webhook_where_it_is_called_is_kept():
+    client = {"service": {"namespace": "hooks", "name": "web", "path": SECRET}, "caBundle": SECRET}
+    webhook = {"name": "a.example.com", "failurePolicy": "Ignore", "clientConfig": client}
+    body = raw(
+        "ValidatingWebhookConfiguration",
+        api_version="admissionregistration.k8s.io/v1",
+        webhooks=[{**webhook, "matchConditions": [{"expression": SECRET}]}],
+    )
+    (item,) = items(body)
+    assert SECRET not in json.dumps(item)
+    called = {"service": {"namespace": "hooks", "name": "web"}}
+    assert [{**webhook, "clientConfig": called}] == item["webhooks"]
+
+
 def test_of_an_endpoint_slice_what_is_reached_is_kept():
     endpoint = {
         "addresses": ["10.1.0.7"],
