@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.serving import process
-from webhook.server import Options, _ssl_context
+from webhook.server import Options
+from webhook.tls import Contexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,4 +33,6 @@ def app(environ: dict[str, object], start: Callable[..., object]) -> Iterable[by
 if __name__ == "__main__":
     bind, certificate, key = sys.argv[1:]
     options = Options(bind=bind, certfile=certificate, keyfile=key, workers=1, threads=8)
-    process.run({**asdict(options), "ssl_context": _ssl_context}, lambda: app)
+    contexts = Contexts(Path(certificate), Path(key))
+    settings = {**asdict(options), "ssl_context": lambda _config, _default: contexts.current()}
+    process.run(settings, lambda: app)

@@ -21,6 +21,7 @@ import yaml
 
 from service.checks.run import checks, judged
 from service.checks.settings import CheckSettings
+from service.cluster.collector import no_search
 from service.errors import SourceLocation
 from service.model.decode import decode_object
 from service.model.meta import Decoded
@@ -159,5 +160,6 @@ def _policy(spec: dict[str, object]) -> dict[str, object]:
 
 def _world(listed: Iterable[dict[str, object]]) -> World:
     where = SourceLocation("bench.json")
-    read = (decode_object(one, where) for one in listed)
-    return World(Snapshot.of(one for one in read if isinstance(one, Decoded)))
+    with no_search():
+        read = (decode_object(one, where) for one in listed)
+        return World(Snapshot.of(one for one in read if isinstance(one, Decoded)))
