@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from service.policy.partition import Partition
     from service.policy.relevance import Stretch
 
-_MEMO_LIMIT = 2_000
+_MEMO_LIMIT = 20_000
+_FATES = 2_000
 """What outlives a change of policy is forgotten at so many entries, and worked out anew: a cluster whose
 policies change for weeks would fill the memory otherwise."""
 _ENDLESS = frozenset({Hook.UNTRACKED, Hook.PRE_DNAT})
@@ -86,7 +87,7 @@ class Fates:
         content = chains.content(chain, live.may)
         known = self._known.get((id(content), live))
         if known is None:
-            if len(self._known) >= _MEMO_LIMIT:
+            if len(self._known) >= _FATES:
                 self._known.clear()
             stretches = chains.index(chain).meeting(live.may)
             partition = evaluate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.checks.run import audit
+from service.checks.run import judged
 from service.checks.settings import CheckSettings
 from service.checks.standing import standing
 from service.policy.world import World
@@ -44,7 +44,7 @@ def told(verdicts):
 
 
 def anew(world):
-    return told(audit(World(world.snapshot), SETTINGS, CHECKS))
+    return told(judged(World(world.snapshot), SETTINGS, CHECKS))
 
 
 @given(data=st.data())

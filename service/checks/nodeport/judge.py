@@ -237,9 +237,9 @@ class Judge:
                 known.clear()
             found = self.guarding(entry, Bounds.exact(live), opening.served)
             quiet = not found.harm.may and next(intents(self, found, opening), None) is None
-            # The contents are kept for their identity.
-            known[key] = (Answer(found, quiet), contents)
-        return cast("tuple[Answer, object]", known[key])[0]
+            # What the key names by identity is kept beside the answer.
+            known[key] = (Answer(found, quiet), contents, entry)
+        return cast("tuple[Answer, object, object]", known[key])[0]
 
     def memo(self, kind: Facts) -> dict[object, object]:
         """A store of what rests on facts of *kind* and on all settings, which are kept for their identity."""

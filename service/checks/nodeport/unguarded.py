@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from service.checks.nodeport.diagnosis import refused_objects
 from service.checks.nodeport.question import ID, Exposed, nodes_text, some
 from service.checks.nodeport.remarks import any_node, guarded, remarks
 from service.checks.settings import Unknown
@@ -36,11 +37,16 @@ def _known(
     """The remarks that all openings with these answers share."""
     opening = question.opening
     kind = (opening.protocol, opening.allocated or opening.ports, opening.health)
-    key = ("remarks", question.family, *kind, *(id(answer) for _, answer in found))
+    # Facts about policy do not tell what is not in effect, and is told of where a port is open.
+    is_open = not all(answer.quiet for _, answer in found)
+    refused = refused_objects(judge.world) if is_open else ()
+    answers = tuple(id(answer) for _, answer in found)
+    key = ("remarks", question.family, *kind, answers, tuple(map(id, refused)))
     known = judge.memo(Facts.POLICY)
     if key not in known:
-        known[key] = _told(judge, question, found)
-    return cast("tuple[Remark, ...]", known[key])
+        # What the key names by identity is kept beside the remarks.
+        known[key] = (_told(judge, question, found), found, refused)
+    return cast("tuple[tuple[Remark, ...], object, object]", known[key])[0]
 
 
 def _told(
