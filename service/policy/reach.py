@@ -18,13 +18,14 @@ from service.policy.entries import LOOPBACK
 from service.policy.extent import Extent
 from service.policy.flow_query import Via
 from service.policy.ledger import Outcome
+from service.policy.parting import walked
 from service.policy.paths import Entry, Paths
 from service.policy.reached import Origin, Reach, ReachPart
 from service.policy.senders import Sender, SenderKind, Senders
 from service.policy.stages import Connection, Disposition
 from service.policy.targets import targets
 from service.policy.topology import is_loopback
-from service.policy.walk import Walk, walked
+from service.policy.walk import Walk
 from service.policy.witness import witness
 
 if TYPE_CHECKING:

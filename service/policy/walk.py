@@ -29,13 +29,12 @@ from service.policy.stages import (
 from service.policy.stalls import stalled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Container, Sequence
 
     from service.net.intervals import IntervalSet
     from service.policy.crowds import FateAt
     from service.policy.explain import Look
     from service.policy.hooks import Chain
-    from service.policy.ledger import Outcome
     from service.policy.partition import Partition
     from service.policy.topology import Link
     from service.policy.workloads import WorkloadEndpoint
@@ -378,21 +377,6 @@ class Walk:
         if unknown or not self.varies:
             return unknown
         return (f"the verdict depends on {' and on '.join(self.varies)}",)
-
-
-def walked(packets: HeaderSpace, go: Callable[[HeaderSpace], Walk]) -> Iterator[Outcome]:
-    """What becomes of *packets* on the way that *go* leads them, walked apart where they part."""
-    waiting = [packets]
-    while waiting:
-        packets = waiting.pop()
-        if not packets:
-            continue
-        try:
-            walk = go(packets)
-        except DividedError as parted:
-            waiting += [packets - parted.sent, packets & parted.sent]
-            continue
-        yield from walk.ledger.outcomes(packets, walk.live.may)
 
 
 def _nothing(packets: HeaderSpace) -> Bounds:

@@ -25,9 +25,10 @@ from service.policy.extent import Extent
 from service.policy.facts import Facts
 from service.policy.flow_query import CLIENT_PORTS, Access
 from service.policy.kube_proxy import Socket, virtual_addresses
+from service.policy.parting import walked
 from service.policy.paths import Paths
 from service.policy.stages import Disposition
-from service.policy.walk import Walk, walked
+from service.policy.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
