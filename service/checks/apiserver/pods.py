@@ -150,10 +150,12 @@ def _before_translation(world: World, endpoint: ApiEndpoint, alike: _Alike) -> P
     nothing = Bounds.exact(HeaderSpace.nothing(endpoint.family))
     gate = Gate(wildcard=alike.gates[0].wildcard)
     hep = gate.endpoint(world, Hook.PRE_DNAT)
-    called = _called(world, endpoint, alike.sources)
+    called = called_by_pods(world, endpoint, alike.sources)
     if hep is None or called is None:
         return Passage(live, nothing)
-    fate = world.evaluate(hep, called, hook=Hook.PRE_DNAT, direction=Direction.INGRESS)
+    fate = world.evaluate(
+        hep, Bounds.exact(called), hook=Hook.PRE_DNAT, direction=Direction.INGRESS
+    )
     parts = tuple(
         Part(part.decision, part.cause, _of_sources(live, part.space), part.unknown)
         for part in fate.of(Decision.DENY)
@@ -169,7 +171,7 @@ def _before_translation(world: World, endpoint: ApiEndpoint, alike: _Alike) -> P
     )
 
 
-def _called(world: World, endpoint: ApiEndpoint, sources: IntervalSet) -> Bounds | None:
+def called_by_pods(world: World, endpoint: ApiEndpoint, sources: IntervalSet) -> HeaderSpace | None:
     """The packets as pods send them, to the Service ``kubernetes``; None where its address is not known."""
     service = world.snapshot.get(Service, "kubernetes", "default")
     addresses = (
@@ -184,7 +186,7 @@ def _called(world: World, endpoint: ApiEndpoint, sources: IntervalSet) -> Bounds
         Field.DST_PORT: IntervalSet.of(*((port, port) for port in ports)),
         Field.SRC: sources,
     }
-    return Bounds.exact(HeaderSpace.box(endpoint.family, fields))
+    return HeaderSpace.box(endpoint.family, fields)
 
 
 def _of_sources(live: Bounds, packets: Bounds) -> Bounds:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.checks.apiserver.access import Who, address_owners, api_endpoints, passage
-from service.checks.apiserver.pods import pod_names, pods_passage
+from service.checks.apiserver.pods import called_by_pods, pod_names, pods_passage
 from service.checks.witness import packet
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.prefixes import addresses_in, cidrs
@@ -74,7 +74,11 @@ class Way:
         return arriving & (explicit if ref is not None else self.by_policy.denied.must)
 
     def witness(self, space: HeaderSpace) -> Witness:
-        """A packet of *space*."""
+        """A packet of *space*; one of a pod as the pod sends it, to the Service where that is known."""
+        if self.who is Who.PODS:
+            called = called_by_pods(self.world, self.endpoint, space.project(Field.SRC))
+            if called is not None:
+                return packet(called, "", {})
         senders = address_owners(self.world) if self.who is Who.NODES else {}
         return packet(space, self.endpoint.node, senders)
 
