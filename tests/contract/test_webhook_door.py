@@ -75,8 +75,10 @@ def test_a_node_port_that_nothing_guards_is_forbidden_with_its_packet(door):
     assert (response["uid"], response["allowed"]) == (UID, False)
     assert (response["status"]["code"], response["status"]["reason"]) == (403, "Forbidden")
     assert "30010" in response["status"]["message"]
-    *told, recorded = response["status"]["message"].splitlines()
-    assert len(told) <= 3
+    message, _, fix = response["status"]["message"].partition("\nIt would pass after this: ")
+    assert len(message.splitlines()) <= 3
+    *manifest, recorded = fix.splitlines()
+    assert ["create HostEndpoint", "---"] == [manifest[0][:19], manifest[1]]
     assert f"[decision {response['auditAnnotations']['decision-id']}]" == recorded
 
 

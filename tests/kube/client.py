@@ -85,6 +85,7 @@ class Client:
     def _ask(self, method: str, path: str, body: object, *, content_type: str) -> Answer:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
         sent = None if body is None else json.dumps(body).encode()
+        is_reused = self._connection is not None
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
                 "127.0.0.1", self.port, context=self._trust, timeout=_TIMEOUT_S
@@ -93,8 +94,11 @@ class Client:
             self._connection.request(method, path, sent, headers)
             answer = self._connection.getresponse()
             text = answer.read()
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
             self.close()
+            # A server ends connections that were idle: that is no answer to this request.
+            if is_reused and isinstance(error, ssl.SSLEOFError | http.client.RemoteDisconnected):
+                return self._ask(method, path, body, content_type=content_type)
             raise
         warnings = tuple(answer.headers.get_all("Warning", ()))
         is_json = answer.headers.get_content_type() == _JSON

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPSConnection
@@ -126,10 +127,10 @@ def _wait_until_ready(server, connect):
     while True:
         assert server.poll() is None, "the server ended"
         try:
-            connection = connect()
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
-                return
+            with closing(connect()) as connection:
+                connection.request("GET", "/readyz")
+                if connection.getresponse().status == 200:
+                    return
         except OSError:
             pass
         assert time.monotonic() < end, "the server is not ready"
@@ -154,7 +155,12 @@ def _driven(server, connect, seconds) -> Soak:
 
 
 def _ask(connect, found, lock, start, seconds, seed):
-    rng, sent, connection = random.Random(seed), bodies(), connect()
+    with closing(connect()) as connection:
+        _ask_over(connection, found, lock, start, seconds, seed)
+
+
+def _ask_over(connection, found, lock, start, seconds, seed):
+    rng, sent = random.Random(seed), bodies()
     names, weights = [*_WEIGHTS], [*_WEIGHTS.values()]
     while (at := time.monotonic() - start) < seconds:
         (name,) = rng.choices(names, weights)
@@ -173,7 +179,6 @@ def _ask(connect, found, lock, start, seconds, seed):
             if name == "create Service" and status == 200:
                 found.latencies.append((at, time.monotonic() - began))
         time.sleep(PAUSE_S)
-    connection.close()
 
 
 def _worker(pid):

@@ -80,10 +80,12 @@ def _doorways(world: World, family: Family) -> Iterable[Doorway]:
             continue
         ways = entries(world, node, family)
         for addresses, is_known in _own_addresses(world, node, family):
-            gates = tuple(one.gate for one in ways if one.addresses & addresses)
+            met = (one.gate for one in ways if one.addresses & addresses)
+            gates = tuple(sorted(met, key=_names))
             if gates:
                 alike = (frozenset(gate_likeness(world, gate) for gate in gates), is_known)
-                gates_of.setdefault(alike, gates)
+                # The order in which objects came must not tell which of alike ones is shown.
+                gates_of[alike] = min(gates_of.get(alike, gates), gates, key=_all_names)
                 found[alike].append((node, addresses))
     for alike, members in found.items():
         yield Doorway(
@@ -93,6 +95,14 @@ def _doorways(world: World, family: Family) -> Iterable[Doorway]:
             tuple(sorted({node for node, _ in members})),
             is_known=alike[1],
         )
+
+
+def _names(gate: Gate) -> tuple[str, ...]:
+    return tuple(hep.meta.ref.name if hep else "" for hep in (gate.named, gate.wildcard))
+
+
+def _all_names(gates: tuple[Gate, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple(map(_names, gates))
 
 
 def _own_addresses(world: World, node: str, family: Family) -> Iterable[tuple[IntervalSet, bool]]:

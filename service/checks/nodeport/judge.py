@@ -221,7 +221,8 @@ class Judge:
             *((one.port, one.port) for one in listed if one.protocol == opening.protocol)
         )
         indexes = tuple(map(self.world.index, chains))
-        return _Asked(entry, chains, indexes=indexes, failsafes=failsafes)
+        felix_ports = IntervalSet.of(*self.world.felix(entry.node).node_port_ranges)
+        return _Asked(entry, chains, indexes=indexes, failsafes=failsafes, felix_ports=felix_ports)
 
     def kept_answer(
         self, entry: Entry, opening: Opening, chains: tuple[Chain, ...], *, ports: IntervalSet
@@ -261,11 +262,13 @@ class _Asked:
         *,
         indexes: tuple[RuleIndex, ...],
         failsafes: IntervalSet,
+        felix_ports: IntervalSet,
     ) -> None:
         self._entry = entry
         self._chains = chains
         self._indexes = indexes
         self._failsafes = failsafes
+        self._felix_ports = felix_ports
         self._by_ports: dict[IntervalSet, Answer] = {}
         self._by_likeness: dict[tuple[int, ...], Answer] = {}
 
@@ -279,10 +282,15 @@ class _Asked:
                 known = self._by_ports[ports] = self._kept(judge, opening, ports)
             return known
         alike = [one.alike(opening.protocol, port) for one in self._indexes]
-        key = tuple(map(id, alike))  # of which the indexes keep one object for ports that are alike
+        # Under IPVS, Felix takes a port beyond its own node ports for one of the host's.
+        side = self._felix_ports if port in self._felix_ports else ALL_PORTS - self._felix_ports
+        key = (
+            port in self._felix_ports,
+            *map(id, alike),
+        )  # the indexes keep one object for all alike
         known = self._by_likeness.get(key)
         if known is None:
-            all_ports = reduce(and_, alike, ALL_PORTS - self._failsafes)
+            all_ports = reduce(and_, alike, side - self._failsafes)
             known = self._by_likeness[key] = self._kept(judge, opening, all_ports)
         return known
 
