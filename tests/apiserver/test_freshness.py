@@ -12,7 +12,7 @@ from tests.kube import bundle, contents, crds
 from tests.kube.proxy import Proxy
 from tests.kube.server import ApiServer, wait_until
 
-STALE_AFTER_S = 2
+STALE_AFTER_S = 4
 SHORT = {"NODEWARD_CLUSTER_STALE_AFTER_S": str(STALE_AFTER_S)}
 
 

@@ -33,8 +33,16 @@ def recipes() -> Iterator[tuple[str, list[Raw]]]:
         world = World(objects)
         stored = any(one["apiVersion"] == _V1 for one in objects)
         hosts = world.hosts.values()
-        if not stored and hosts and not any(host.failure for host in hosts):
+        apart = stored or any(map(_is_beyond_the_chains, objects))
+        if not apart and hosts and not any(host.failure for host in hosts):
             yield folder.name, objects
+
+
+def _is_beyond_the_chains(raw: Raw) -> bool:
+    """Does the object ask for what no chain here does: eBPF, or endpoints that a controller has yet to make?"""
+    spec = raw.get("spec") or {}
+    endpoint = ((spec.get("controllers") or {}).get("node") or {}).get("hostEndpoint") or {}
+    return bool(spec.get("bpfEnabled")) or endpoint.get("autoCreate") == "Enabled"
 
 
 def _is_let_in(raw: Raw) -> bool:
