@@ -234,4 +234,4 @@ def _untiered(document: Document, kind: Kind[object], name: str) -> str:
         return name
     spec = document.raw.get("spec")
     tier = spec.get("tier") if isinstance(spec, dict) else None
-    return name.removeprefix(_TIER_PREFIX) if tier in {None, "", "default"} else name
+    return name.removeprefix(_TIER_PREFIX) if tier in (None, "", "default") else name

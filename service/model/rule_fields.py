@@ -153,7 +153,7 @@ def _read_http(document: Document, reader: Reader, direction: Direction) -> bool
     http = reader.child("http")
     if http is None:
         return False
-    if reader.value("action") != Action.ALLOW or reader.value("protocol") not in {None, "TCP", TCP}:
+    if reader.value("action") != Action.ALLOW or reader.value("protocol") not in (None, "TCP", TCP):
         message = "http needs the action Allow, and the protocol TCP or none"
         document.problem(Layer.SCHEMA, message, at=http.pointer)
     if direction is Direction.EGRESS:

@@ -116,7 +116,7 @@ def test_a_partition_is_worked_out_once():
 
 
 def test_what_is_remembered_is_bounded(monkeypatch):
-    monkeypatch.setattr("service.policy.fates._MEMO_LIMIT", 1)
+    monkeypatch.setattr("service.policy.fates._FATES", 1)
     one = world(HEP, make_gnp())
     for hook in Hook:
         one.evaluate(HEP, EVERYTHING, hook=hook, direction=Direction.INGRESS)
