@@ -16,7 +16,7 @@ from service.errors import DecodeError, SourceLocation
 from service.model.document import Document, near_miss
 from service.model.kind import kinds, kinds_by_gvk
 from service.model.meta import Decoded, Layer, Meta
-from service.model.names import MAX_NAME, is_label_value, is_object_name
+from service.model.names import MAX_NAME, is_label_value
 from service.model.plain import NotPlainError
 from service.model.refs import CALICO_V1, CALICO_V3, GVK, ObjectRef
 
@@ -149,7 +149,7 @@ def _read_meta(document: Document, kind: Kind[object], reader: Reader) -> Meta:
     own = _Metadata(
         reader.string("name"), reader.string_map("labels"), reader.string_map("annotations")
     )
-    _check_names(document, own)
+    _check_names(document, kind, own)
     namespace = reader.string("namespace")
     if kind.namespaced and not namespace:
         namespace = DEFAULT_NAMESPACE
@@ -168,8 +168,8 @@ def _read_meta(document: Document, kind: Kind[object], reader: Reader) -> Meta:
     )
 
 
-def _check_names(document: Document, own: _Metadata) -> None:
-    if not is_object_name(own.name):
+def _check_names(document: Document, kind: Kind[object], own: _Metadata) -> None:
+    if not kind.is_name(own.name):
         message = (
             f"{own.name[:64]!r} is no name: lower-case DNS labels, at most {MAX_NAME} characters"
         )

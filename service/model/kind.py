@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from service.model.names import is_object_name
 from service.model.refs import CALICO_V1, CALICO_V3, GVK, ObjectRef
 from service.registry import discover
 
@@ -42,6 +43,8 @@ class Kind(Generic[T]):
 
     Gives what ``decode`` would give. Raises: NotPlainError for everything else.
     """
+    is_name: Callable[[str], bool] = is_object_name
+    """Whether the API server takes a text for the name of such an object."""
 
     @property
     def id(self) -> str:

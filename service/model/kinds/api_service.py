@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from service.model.callback import kept_service, read_service
 from service.model.document import Fields
 from service.model.kind import Kind
+from service.model.names import is_object_name
 from service.model.refs import GVK
 from service.model.trimming import trim_annotations, trimmed
 
@@ -37,6 +38,11 @@ def _decode(document: Document) -> APIService:
     return APIService(document.meta, read_service(document, spec))
 
 
+def _is_name(text: str) -> bool:
+    """Whether a group/version is named; that of the core group is ``v1.``, since its group is empty."""
+    return is_object_name(text.removesuffix("."))
+
+
 def _trim(raw: Mapping[str, object]) -> Mapping[str, object]:
     return trimmed(raw, {"spec": kept_service(raw.get("spec"))})
 
@@ -48,4 +54,5 @@ KIND = Kind(
     type=APIService,
     decode=_decode,
     trim=_trim,
+    is_name=_is_name,
 )

@@ -65,6 +65,14 @@ def test_an_api_service_without_one_is_answered_by_the_api_server():
     assert api_service(group="apps", version="v1").obj.service is None
 
 
+@pytest.mark.parametrize(
+    ("name", "problems"), [("v1.", 0), ("v1.apps", 0), ("v1..", 1), ("V1.", 1)]
+)
+def test_the_core_group_is_empty_in_the_name_of_its_api_service(name, problems):
+    decoded = decode(raw("APIService", name, api_version="apiregistration.k8s.io/v1", spec={}))
+    assert problems == len(decoded.problems)
+
+
 def test_certificates_and_rules_are_not_kept():
     decoded = configuration(
         webhook({"service": {**CALLED, "path": "/x"}, "caBundle": "Zm9v"}, rules=[{"x": 1}]), "odd"
