@@ -49,6 +49,10 @@ races: $(STAMP) kube ## write 1,000 pairs of objects back to back, twice, and co
 kube: $(STAMP) ## build kube-apiserver, etcd, kubectl and helm into KUBE_CACHE, once
 	@[ -n "$$KUBEBUILDER_ASSETS" ] || PYTHON=$(abspath $(BIN))/python tests/kube/build || true
 
+.PHONY: nightly
+nightly: $(STAMP) ## compare sets, traces and the model in WORLDS worlds (100,000), from FIRST on
+	$(BIN)/python -m tests.agreement --output build/proof/agreement.json $(if $(WORLDS),--worlds $(WORLDS)) $(if $(FIRST),--first $(FIRST))
+
 .PHONY: kernel
 kernel: $(STAMP) netns ## send PACKETS through a real kernel, from SEED on; writes build/proof/kernel.json
 	$(BIN)/python -m tests.kernel --packets $(or $(PACKETS),10000) --seed $(or $(SEED),0) --json build/proof/kernel.json

@@ -117,8 +117,9 @@ class ServiceTable:
     ) -> tuple[Backend, ...] | None:
         """The eligible backends, those of the node *only_on* if one is named; None where not known.
 
-        Ready endpoints; where none is ready, those that still serve. With the cluster's pods come its
-        slices, so that a Service without any has no backend.
+        Ready endpoints; where none is ready, those that still serve while they terminate. With the
+        cluster's pods come its slices, so that a Service without any has no backend.
+        Source: Kubernetes pkg/proxy/topology.go (CategorizeEndpoints).
         """
         ref = call.service.meta.ref
         slices = self._slices.get((ref.namespace, ref.name), [])
@@ -134,8 +135,12 @@ class ServiceTable:
             if port
         ]
         ready = [(endpoint, port) for endpoint, port in of_port if endpoint.ready]
-        serving = [(endpoint, port) for endpoint, port in of_port if endpoint.serving]
-        return tuple(dict.fromkeys(_backends(ready or serving)))
+        leaving = [
+            (endpoint, port)
+            for endpoint, port in of_port
+            if endpoint.serving and endpoint.terminating
+        ]
+        return tuple(dict.fromkeys(_backends(ready or leaving)))
 
 
 def families(service: Service) -> tuple[Family, ...]:

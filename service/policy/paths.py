@@ -28,7 +28,7 @@ from service.policy.topology import Topology, is_loopback
 from service.policy.translation import Translator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from service.net.prefixes import Address
     from service.policy.kube_proxy import Backend
@@ -234,13 +234,31 @@ class Paths:
             walk = self.rewrites.to_unknown(walk, stage, translation)
             walk = walk.judge(link, Hook.FORWARD, direction)
             return walk.left(f"{translation.call} leads to a pod that is not known")
-        tracking = Tracking(masquerades=translation.masquerades)
+        back = self._back_to_sender(walk, link, translation)
 
         def onward(group: tuple[Backend, ...]) -> Walk:
             way = self.rewrites.redirected(walk, group, stage, call=translation.call)
+            tracking = Tracking(masquerades=translation.masquerades or group[0] in back)
             return self.routed(way, link, group[0].socket, tracking=tracking)
 
-        return self.forked(walk, translation.backends, onward)
+        return self.forked(walk, translation.backends, onward, apart=back)
+
+    def _back_to_sender(
+        self, walk: Walk, link: Link, translation: Translation
+    ) -> frozenset[Backend]:
+        """The backends that sent the packet themselves: kube-proxy masquerades what goes back to them.
+
+        On the node of the sender that comes after every hook, so that it counts on others alone.
+        Source: Kubernetes pkg/proxy/iptables/proxier.go (the first rule of KUBE-SEP). Raises: as
+        `Walk.comes_from`.
+        """
+        if translation.masquerades or link.pod is not None:
+            return frozenset()
+        return frozenset(
+            one
+            for one in translation.backends or ()
+            if walk.comes_from(IntervalSet.single(one.socket.address[1]))
+        )
 
     def _translated_by_sender(self, walk: Walk, first: Link, translation: Translation) -> Walk:
         """Translated on its way out; *first* is where it would have gone without."""
@@ -312,15 +330,21 @@ class Paths:
         walk: Walk,
         backends: Iterable[Backend],
         onward: Callable[[tuple[Backend, ...]], Walk],
+        *,
+        apart: Container[Backend] = (),
     ) -> Walk:
-        """The walk by every group of *backends* that go one way and meet the same policies."""
+        """The walk by every group of *backends* that go one way and meet the same policies.
+
+        Those in *apart* are never together with others.
+        """
         if walk.ended:
             return walk
         if sum(stage.verdict is Verdict.TRANSLATED for stage in walk.stages) >= _TRANSLATIONS:
             return walk.stopped("the packet is translated again and again: where that ends")
         groups: dict[object, list[Backend]] = {}
         for backend in backends:
-            groups.setdefault(self._likeness(backend), []).append(backend)
+            key = self._likeness(backend), backend in apart
+            groups.setdefault(key, []).append(backend)
         return walk.joined([onward(tuple(group)) for group in groups.values()], BACKEND)
 
     def _likeness(self, backend: Backend) -> object:

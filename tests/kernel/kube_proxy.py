@@ -151,7 +151,7 @@ class KubeProxy:
 
     def _backends(self, front: _Front, *, local: bool) -> list[tuple[Address, int]]:
         meta = front.service["metadata"]
-        ready, serving = [], []
+        ready, leaving = [], []
         for one in self._world.of_kind("EndpointSlice"):
             labels = one["metadata"].get("labels") or {}
             is_own = labels.get("kubernetes.io/service-name") == meta["name"]
@@ -168,9 +168,9 @@ class KubeProxy:
                     backend = (ip_address(end["addresses"][0]), port["port"])
                     if conditions.get("ready") is not False:
                         ready.append(backend)
-                    if conditions.get("serving"):
-                        serving.append(backend)
-        return ready or serving
+                    if conditions.get("serving") and conditions.get("terminating"):
+                        leaving.append(backend)
+        return ready or leaving
 
     def _host_ports(self) -> Iterator[str]:
         for match, address, port in self._asked_ports():

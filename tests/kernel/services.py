@@ -120,11 +120,12 @@ def _slice(
     endpoints = []
     for backend in chosen:
         ready = random.random() < 0.9
+        leaves = not ready and random.random() < 0.5
         endpoints.append(
             {
                 "addresses": [backend[1 if family == "IPv4" else 2]],
                 "nodeName": backend[0],
-                "conditions": {"ready": ready, "serving": ready or random.random() < 0.5},
+                "conditions": {"ready": ready, "serving": ready or leaves, "terminating": leaves},
             }
         )
     labels = {"kubernetes.io/service-name": name}

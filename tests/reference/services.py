@@ -94,24 +94,26 @@ class Services:
         spec = frontend.service["spec"]
         backends = self._usable(frontend, packet.family)
         if not frontend.is_external:
-            local = spec.get("internalTrafficPolicy") == "Local"
-            return Translation(
-                _on(host, backends) if local else backends, not self._is_pod(packet.src)
-            )
+            if spec.get("internalTrafficPolicy") == "Local":
+                backends = self._usable(frontend, packet.family, on=host)
+            return Translation(backends, not self._is_pod(packet.src))
         if spec.get("externalTrafficPolicy") != "Local":
             return Translation(backends, masquerades=True)
         if self._is_pod(packet.src):
             return Translation(backends, masquerades=False)
         if host.owns(packet.src):
             return Translation(backends, masquerades=True)
-        return Translation(_on(host, backends), masquerades=False)
+        backends = self._usable(frontend, packet.family, on=host)
+        return Translation(backends, masquerades=False)
 
     def _is_pod(self, address: Address) -> bool:
         """Is the address in what kube-proxy was told are the pods' networks?"""
         return any(address in net for net in self._pod_nets)
 
-    def _usable(self, frontend: Frontend, family: int) -> tuple[Backend, ...]:
-        """The ready endpoints, else those that still serve while they terminate."""
+    def _usable(
+        self, frontend: Frontend, family: int, on: Host | None = None
+    ) -> tuple[Backend, ...]:
+        """The ready endpoints, else those that still serve while they terminate; all, or those on a node."""
         meta = frontend.service["metadata"]
         mine = [
             (one, endpoint)
@@ -119,14 +121,20 @@ class Services:
             if service_of(one) == f"{meta['namespace']}/{meta['name']}"
             and one["addressType"] == f"IPv{family}"
             for endpoint in one.get("endpoints") or ()
+            if on is None or endpoint.get("nodeName") == on.name
         ]
         ready = [pair for pair in mine if _condition(pair[1], "ready", default=True)]
-        serving = [pair for pair in mine if _condition(pair[1], "serving", default=False)]
+        leaving = [
+            pair
+            for pair in mine
+            if _condition(pair[1], "serving", default=True)
+            and _condition(pair[1], "terminating", default=False)
+        ]
         return tuple(
             Backend(
                 ip_address(endpoint["addresses"][0]), port["port"], endpoint.get("nodeName", "")
             )
-            for one, endpoint in ready or serving
+            for one, endpoint in ready or leaving
             for port in one.get("ports") or ()
             if port.get("name", "") == frontend.port.get("name", "")
         )
@@ -179,10 +187,6 @@ def _addresses(service: Raw) -> dict[str, list[str]]:
 
 def _canonical(text: str) -> str:
     return str(ip_address(text))
-
-
-def _on(host: Host, backends: tuple[Backend, ...]) -> tuple[Backend, ...]:
-    return tuple(backend for backend in backends if backend.node == host.name)
 
 
 def _condition(endpoint: Raw, name: str, *, default: bool) -> bool:

@@ -35,6 +35,7 @@ class Endpoint:
     addresses: tuple[Address, ...]
     ready: bool = True
     serving: bool = True
+    terminating: bool = False
     node_name: str = ""
     pod: ObjectRef | None = None
 
@@ -86,6 +87,7 @@ def _read_endpoint(document: Document, reader: Reader, family: Family | None) ->
     conditions = reader.child("conditions", Fields.SOME)
     ready = conditions.boolean("ready") if conditions else None
     serving = conditions.boolean("serving") if conditions else None
+    terminating = conditions.boolean("terminating") if conditions else None
     reader.ignore("addresses")
     return Endpoint(
         addresses=(
@@ -93,9 +95,10 @@ def _read_endpoint(document: Document, reader: Reader, family: Family | None) ->
             if family
             else ()
         ),
-        # Unknown readiness counts as ready, unknown serving follows readiness: EndpointConditions.
+        # What is not known of them: Kubernetes pkg/proxy/endpointslicecache.go.
         ready=ready is not False,
-        serving=ready is not False if serving is None else serving,
+        serving=serving is not False,
+        terminating=terminating is True,
         node_name=reader.string("nodeName"),
         pod=_read_pod(document, reader),
     )

@@ -305,14 +305,21 @@ def test_an_endpoint_slice_is_read_in_full():
     assert (SlicePort("http", 6, 8080), SlicePort("", 17, None)) == one.obj.ports
     pod = ObjectRef("", "Pod", "web", "web-1")
     assert (
-        Endpoint((parse_ip("10.244.1.5"),), ready=False, serving=True, node_name="w1", pod=pod),
+        Endpoint((parse_ip("10.244.1.5"),), ready=False, terminating=True, node_name="w1", pod=pod),
         Endpoint((parse_ip("10.244.1.6"),)),
     ) == one.obj.endpoints
 
 
-def test_an_endpoint_that_is_not_ready_does_not_serve_unless_told():
-    endpoints = [{"addresses": ["10.0.0.1"], "conditions": {"ready": False}}]
-    assert [False] == [one.serving for one in endpoint_slice(endpoints=endpoints).obj.endpoints]
+@pytest.mark.parametrize("value", [True, False])
+def test_an_endpoint_serves_unless_it_is_told_not_to(value):
+    endpoints = [
+        {"addresses": ["10.0.0.1"], "conditions": {"ready": False}},
+        {"addresses": ["10.0.0.2"], "conditions": {"ready": False, "serving": value}},
+    ]
+    found = endpoint_slice(endpoints=endpoints).obj.endpoints
+    assert [(False, True, False), (False, value, False)] == [
+        (one.ready, one.serving, one.terminating) for one in found
+    ]
 
 
 def test_a_slice_of_host_names_has_no_family_and_no_address():

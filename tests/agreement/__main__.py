@@ -1,0 +1,83 @@
+"""``make nightly``: sets, traces and the reference model in drawn worlds.
+
+    python -m tests.agreement [--worlds N] [--first NUMBER] [--flows N] [--processes N] [--output FILE]
+
+Prints the numbers, and every disagreement with the number of its world: ``--first NUMBER --worlds 1`` tries
+that one again. The exit code is 1 if there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.agreement.judge import judge
+from tests.agreement.tally import Tally
+from tests.agreement.worlds import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TOGETHER = 200
+"""Worlds that one process judges at a time."""
+
+
+def judged(numbers: range, flows: int) -> Tally:
+    """What was found in the worlds of these numbers."""
+    tally = Tally()
+    for number in numbers:
+        judge(draw(number, flows), tally)
+    return tally
+
+
+def main() -> int:
+    """0 if all agree in all worlds."""
+    given = _arguments()
+    tally = Tally()
+    with ProcessPoolExecutor(given.processes) as pool:
+        whole = range(given.first, given.first + given.worlds)
+        slices = (whole[at : at + _TOGETHER] for at in range(0, len(whole), _TOGETHER))
+        for found in _in_turn(pool, slices, given):
+            tally.add(found)
+            _write(given.output, {"first": given.first, **tally.to_json()})
+            if tally.worlds % 5000 < _TOGETHER:
+                sys.stderr.write(f"{tally.worlds} worlds, {len(tally.differing)} disagreements\n")
+    sys.stdout.write(json.dumps({"first": given.first, **tally.to_json()}, indent=2) + "\n")
+    return bool(tally.differing)
+
+
+def _in_turn(
+    pool: ProcessPoolExecutor, slices: Iterator[range], given: argparse.Namespace
+) -> Iterator[Tally]:
+    """The slices judged, none of them begun long before it is asked for."""
+    pending = [pool.submit(judged, one, given.flows) for one in islice(slices, 2 * given.processes)]
+    while pending:
+        yield pending.pop(0).result()
+        pending += [pool.submit(judged, one, given.flows) for one in islice(slices, 1)]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.agreement")
+    parser.add_argument("--worlds", type=int, default=100_000)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first world")
+    parser.add_argument("--flows", type=int, default=4, help="in each world")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--output", type=Path, help="a file for the result, rewritten as the run goes on"
+    )
+    return parser.parse_args()
+
+
+def _write(path: Path | None, found: dict[str, object]) -> None:
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

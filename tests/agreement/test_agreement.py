@@ -1,0 +1,44 @@
+"""Sets, traces and the model agree in a thousand drawn worlds; ``make nightly`` takes a hundred thousand."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.agreement.__main__ import judged
+from tests.agreement.tally import ACTIONS, HOOKS, Tally, cells, criteria
+
+EACH = 250
+FIRST = 1_000_000
+"""Beyond the worlds of a night, so that both together see more."""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("part", range(4))
+def test_sets_traces_and_the_model_agree_in_drawn_worlds(part):
+    first = FIRST + part * EACH
+    found = judged(range(first, first + EACH), 4)
+    assert [] == found.differing
+    assert EACH * 4 == found.dispositions.total()
+    assert {} == dict(found.withheld)
+
+
+def test_every_hook_and_action_comes_to_match_in_few_worlds():
+    met = {cell[:2] for cell in judged(range(FIRST, FIRST + 150), 4).cells}
+    expected = {(hook, action) for hook in HOOKS for action in ACTIONS}
+    assert len(expected - met) <= 3, expected - met
+
+
+def test_a_rule_is_counted_by_each_criterion():
+    rule = {"action": "Deny", "protocol": "TCP", "source": {"nets": ["10.0.0.0/8"]}}
+    assert ["protocol", "source.nets"] == criteria(rule)
+    assert ["none"] == criteria({"action": "Deny", "destination": {}})
+
+
+def test_a_cell_that_no_rule_met_is_a_hole():
+    tally = Tally()
+    whole = list(cells())
+    tally.cells[whole[0]] += 1
+    other = Tally(worlds=2)
+    other.cells[whole[1]] += 1
+    tally.add(other)
+    assert (2, whole[2:]) == (tally.worlds, tally.holes())
