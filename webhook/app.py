@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import time
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import orjson
-import structlog
 from flask import Flask, Response, request
-from werkzeug.exceptions import Forbidden, TooManyRequests
+from werkzeug.exceptions import Forbidden
 
 from service import telemetry
-from service.admission.review import Operation, read_review
-from service.admission.review import response as review_response
 from service.cluster.readiness import is_ready, readiness
-from service.model.refs import (
-    CALICO_V1,
-    CALICO_V3,
-    KUBERNETES_NETWORKING,
-    SIG_NETWORK_POLICY,
-)
 from service.serving.reading import tell_reading
 from service.serving.request import body, install
-from service.telemetry import ReviewedKind, ReviewResult, logger
+from service.telemetry import ReviewedKind, ReviewResult
 from webhook.duration import seconds
-from webhook.recorder import DECISION_ID
+from webhook.reviews import JSON, PATH, RAISED, Reviews
 
 if TYPE_CHECKING:
-    from service.admission.review import ReviewRequest
     from service.cluster.watch import Source
     from service.serving.rates import Rates
     from webhook.door import Door
-    from webhook.judge import Judgement
-
-_JSON: Final = "application/json"
-_LOG = logger(__name__)
 
 
 def create_app(
@@ -56,8 +41,10 @@ def create_app(
     """
     app = _app("webhook")
     app.after_request(_count_malformed)
-    admit = partial(_admit, door, body_limit_bytes, rates)
-    app.add_url_rule("/admit", "admit", admit, methods=["POST"])
+    reviews = Reviews(door, body_limit_bytes, rates)
+    admit = partial(_admit, reviews, body_limit_bytes)
+    app.add_url_rule(PATH, "admit", admit, methods=["POST"])
+    app.wsgi_app = reviews.before(app.wsgi_app)  # type: ignore[method-assign, assignment]  # as Flask documents it
     _add_probes(app, source)
     if with_operations:
         app.add_url_rule("/metrics", "metrics", _metrics_on_this_host)
@@ -94,68 +81,30 @@ def _count_malformed(response: Response) -> Response:
     return response
 
 
-def _admit(door: Door, limit_bytes: int, rates: Rates | None) -> Response:
+def _admit(reviews: Reviews, limit_bytes: int) -> Response:
+    """A review that was not sent as API servers do, or the error that another one ended in."""
+    raised = request.environ.get(RAISED)
+    if raised is not None:
+        raise raised
     arrived = time.monotonic()
-    if rates is not None and (wait_s := rates.wait_s(request.remote_addr or "")):
-        telemetry.count_shed()
-        raise TooManyRequests(
-            "there are too many reviews from this address", retry_after=math.ceil(wait_s)
-        )
+    reviews.let_in(request.remote_addr or "")
     limit_s = seconds(request.args.get("timeout", ""))
-    sent = body(limit_bytes, _JSON)
-    complete = time.monotonic()
-    review = read_review(sent)
-    structlog.contextvars.bind_contextvars(uid=review.uid)
-    judgement = door.answer(review, arrived=arrived, limit_s=limit_s)
-    _record(review, judgement, duration_s=time.monotonic() - complete)
-    answer = Response(orjson.dumps(review_response(judgement.decision)), mimetype=_JSON)
+    sent = body(limit_bytes, JSON)
+    text, judgement = reviews.answered(sent, arrived=arrived, limit_s=limit_s)
+    answer = Response(text, mimetype=JSON)
     if judgement.reading is not None:
         tell_reading(answer, judgement.reading)
     return answer
 
 
-def _record(review: ReviewRequest, judgement: Judgement, *, duration_s: float) -> None:
-    """Count and log one answer: the object by its name, never by its content."""
-    decision = judgement.decision
-    telemetry.count_review(
-        _OPERATIONS.get(review.operation, telemetry.Operation.OTHER),
-        ReviewedKind.of(review.kind.kind) if review.kind.group in _GROUPS else ReviewedKind.OTHER,
-        judgement.result,
-        seconds=duration_s,
-    )
-    _LOG.info(
-        "review_answered",
-        operation=review.operation.value,
-        kind=str(review.kind),
-        namespace=review.namespace,
-        name=review.name,
-        user=review.user,
-        dry_run=review.dry_run,
-        decision_id=decision.audit_annotations.get(DECISION_ID, ""),
-        result=judgement.result.value,
-        code=decision.code,
-        reasons=sorted({f"{verdict.check}/{verdict.reason}" for verdict in decision.verdicts}),
-        revision=decision.revision,
-        duration_s=round(duration_s, 6),
-    )
-
-
-_OPERATIONS = {
-    Operation.CREATE: telemetry.Operation.CREATE,
-    Operation.UPDATE: telemetry.Operation.UPDATE,
-    Operation.DELETE: telemetry.Operation.DELETE,
-}
-_GROUPS = frozenset({"", CALICO_V1, CALICO_V3, KUBERNETES_NETWORKING, SIG_NETWORK_POLICY})
-
-
 def _livez() -> Response:
-    return Response(b'{"status":"alive"}', mimetype=_JSON)
+    return Response(b'{"status":"alive"}', mimetype=JSON)
 
 
 def _readyz(source: Source) -> Response:
     reading = source.current
     state = readiness(reading, time.monotonic())
-    answer = Response(orjson.dumps(state), 200 if is_ready(state) else 503, mimetype=_JSON)
+    answer = Response(orjson.dumps(state), 200 if is_ready(state) else 503, mimetype=JSON)
     tell_reading(answer, reading)
     return answer
 

@@ -27,8 +27,12 @@ _WEIGHT: Final = 0.2
 
 @dataclass(slots=True)
 class Work:
-    """A piece of work that was let in; ``cpu_s`` is what it took of the processor, once it is done."""
+    """A piece of work that was let in; ``cpu_s`` is what it took of the processor, once it is done.
 
+    ``expected_s`` is what its likes took.
+    """
+
+    expected_s: float
     cpu_s: float | None = None
 
     def measured(self, do: Callable[[], T]) -> T:
@@ -67,7 +71,7 @@ class Gate:
                 raise TooManyRequests("more reviews are under way than can be answered in time")
             self._pending_s += expected_s
         started = time.monotonic()
-        work = Work()
+        work = Work(expected_s)
         try:
             yield work
         finally:

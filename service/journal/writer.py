@@ -91,6 +91,8 @@ class Journal:
         self._limits = limits or Limits()
         self._disposable = disposable
         self._pending: queue.Queue[_Pending | None] = queue.Queue(QUEUE_RECORDS)
+        # The writer is not woken for each record, which would take the processor from who appends.
+        self._some, self._urgent = threading.Event(), threading.Event()
         self._number = 0
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -113,8 +115,11 @@ class Journal:
         except queue.Full:
             count_journal_failure()
             raise JournalError("the disk is too slow: the queue of the journal is full") from None
+        if not self._some.is_set():
+            self._some.set()
         if pending.written is None:
             return
+        self._urgent.set()
         if not pending.written.wait(timeout_s):
             count_journal_failure()
             raise JournalError(f"the disk did not take a record within {timeout_s:g} s")
@@ -126,6 +131,8 @@ class Journal:
         if not self._closed:
             self._closed = True
             self._pending.put(None)
+            self._urgent.set()
+            self._some.set()
             self._thread.join(_CLOSE_S)
 
     def _write(self) -> None:
@@ -140,23 +147,22 @@ class Journal:
 
     def _taken(self) -> tuple[list[_Pending], bool]:
         """What is pending; a batch that nobody waits for is let grow for COMMIT_S."""
+        self._some.wait()
+        self._urgent.wait(COMMIT_S)
+        # In this order: what is appended from here on says so again.
+        self._some.clear()
+        self._urgent.clear()
         batch: list[_Pending] = []
-        until = float("inf")
         while len(batch) < _BATCH:
             try:
-                left = max(0.0, until - time.monotonic())
-                one = self._pending.get(timeout=min(left, 3600.0))
+                one = self._pending.get_nowait()
             except queue.Empty:
-                if batch:
-                    return batch, True
-                continue
+                return batch, True
             if one is None:
                 return batch, False
             batch.append(one)
-            if one.written is not None:
-                until = 0.0
-            elif len(batch) == 1:
-                until = time.monotonic() + COMMIT_S
+        self._urgent.set()
+        self._some.set()
         return batch, True
 
     def _commit(self, batch: list[_Pending]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING
 
 from service.model.kinds.endpoint_slice import EndpointSlice
@@ -94,3 +95,12 @@ DERIVED: Mapping[str, Kinds] = {
     "_fates": (*ADDRESSED, FelixConfiguration),
 }
 """What each cached value of a world is computed from, so that an overlay keeps what its change does not touch."""
+
+
+@cache
+def untouched(kinds: frozenset[type]) -> tuple[tuple[str, ...], tuple[Facts, ...]]:
+    """The cached values and the stores of facts that nothing of *kinds* is part of."""
+    return (
+        tuple(name for name, own in DERIVED.items() if not kinds.intersection(own)),
+        tuple(one for one in Facts if not kinds.intersection(one.value)),
+    )

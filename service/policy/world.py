@@ -15,7 +15,7 @@ from service.policy import workloads
 from service.policy.addresses import AddressBook, Pods
 from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import WILDCARD, NodeEndpoints, automatic_endpoints, node_endpoints
-from service.policy.facts import DERIVED, READ, Facts
+from service.policy.facts import DERIVED, Facts, untouched
 from service.policy.fates import Chains, Fates
 from service.policy.felix import FelixView, felix_view
 from service.policy.hooks import Chain, no_endpoint
@@ -94,13 +94,13 @@ class World:
         """
         after = World(self.snapshot.with_change(change), self.profile)
         before, now = self.snapshot, after.snapshot
-        touched = {kind for kind in READ if before.all(kind) is not now.all(kind)}
-        for attribute, kinds in DERIVED.items():
-            if not touched.intersection(kinds):
-                after.__dict__[attribute] = getattr(self, attribute)
-        after._facts |= {
-            one: store for one, store in self._facts.items() if not touched.intersection(one.value)
-        }
+        standing, put = before.find(change.ref), change.after
+        of_change = {type(one.obj) for one in (standing, put) if one is not None}
+        touched = frozenset(one for one in of_change if before.all(one) is not now.all(one))
+        attributes, stores = untouched(touched)
+        for attribute in attributes:
+            after.__dict__[attribute] = getattr(self, attribute)
+        after._facts |= {one: self._facts[one] for one in stores}
         if len(touched) == 1 and touched.issubset(POLICIES):
             after._splice(self, change)
         return after

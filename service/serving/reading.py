@@ -27,8 +27,14 @@ class Dated(Protocol):
         ...
 
 
+def headers(reading: Dated) -> list[tuple[str, str]]:
+    """By which state an answer is given; nothing where there is none."""
+    if not reading.revision:
+        return []
+    age_s = max(0.0, time.monotonic() - reading.read_at)
+    return [(REVISION, reading.revision), (AGE, f"{age_s:.3f}")]
+
+
 def tell_reading(response: Response, reading: Dated) -> None:
-    """Say in *response* by which state it was given; nothing where there was none."""
-    if reading.revision:
-        response.headers[REVISION] = reading.revision
-        response.headers[AGE] = f"{max(0.0, time.monotonic() - reading.read_at):.3f}"
+    """Say in *response* by which state it was given."""
+    response.headers.update(headers(reading))

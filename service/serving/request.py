@@ -30,9 +30,14 @@ from service.serving import problem
 from service.serving.problem import Fault, RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask import Flask
 
     from service.serving.problem import Kind
+
+REQUEST_ID: Final = "X-Request-Id"
+"""The header that tells a request's id, and the key under which a WSGI environment holds it."""
 
 _STATUSES: Final = (
     (InputError, HTTPStatus.BAD_REQUEST),
@@ -67,8 +72,13 @@ def body(limit_bytes: int, *media_types: str) -> bytes:
         or request.headers.get("Content-Encoding", "identity") != "identity"
     ):
         raise UnsupportedMediaType(f"send {' or '.join(media_types)}, without content encoding")
+    return received(lambda: _bounded(request.stream, limit_bytes))
+
+
+def received(read: Callable[[], bytes]) -> bytes:
+    """What *read* takes off the wire. Raises: BadRequest, RequestTimeout, and what *read* does."""
     try:
-        return _bounded(request.stream, limit_bytes)
+        return read()
     except ParseException as error:
         raise BadRequest("the body is not chunked as HTTP has it") from error
     except OSError as error:
@@ -93,13 +103,13 @@ def _discard(stream: IO[bytes]) -> None:
 
 
 def _name() -> None:
-    """A request is told and logged under one id."""
-    g.request_id = str(uuid.uuid4())
+    """A request is told and logged under one id, which it may have been given before."""
+    g.request_id = request.environ.get(REQUEST_ID) or str(uuid.uuid4())
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
 def _tell_name(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
+    response.headers[REQUEST_ID] = g.request_id
     return response
 
 
