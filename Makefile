@@ -53,6 +53,16 @@ kube: $(STAMP) ## build kube-apiserver, etcd, kubectl and helm into KUBE_CACHE, 
 nightly: $(STAMP) ## compare sets, traces and the model in WORLDS worlds (100,000), from FIRST on
 	$(BIN)/python -m tests.agreement --output build/proof/agreement.json $(if $(WORLDS),--worlds $(WORLDS)) $(if $(FIRST),--first $(FIRST))
 
+.PHONY: mutants
+mutants: $(STAMP) ## try COUNT (300) mutants of each pure floor, or of FLOOR, drawn by SEED
+	$(BIN)/python -m tests.mutants --output build/proof/mutants.json $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(FLOOR),--floor $(FLOOR))
+
+PROOFS := conformance kernel nightly mutants fuzz soak
+.PHONY: proof
+proof: $(STAMP) ## write docs/proof.md from the runs whose numbers are in build/proof; ALL=1 runs them first, for hours
+	$(if $(ALL),$(MAKE) --no-print-directory $(PROOFS))
+	$(BIN)/python -m tests.proof build/proof docs/proof.md
+
 .PHONY: kernel
 kernel: $(STAMP) netns ## send PACKETS through a real kernel, from SEED on; writes build/proof/kernel.json
 	$(BIN)/python -m tests.kernel --packets $(or $(PACKETS),10000) --seed $(or $(SEED),0) --json build/proof/kernel.json
@@ -63,7 +73,7 @@ netns:
 
 .PHONY: conformance
 conformance: $(STAMP) ## compare traces with the measured worlds in DATA, an archive or a folder
-	$(BIN)/python -m tests.conformance.measured $(or $(DATA),tests/conformance/felix.tar.xz)
+	$(BIN)/python -m tests.conformance.measured $(or $(DATA),tests/conformance/felix.tar.xz --output build/proof/conformance.json)
 
 .PHONY: coverage
 coverage: $(STAMP) kube netns ## run every suite and report branch coverage

@@ -22,6 +22,7 @@ _SLOW_MACHINE = (HealthCheck.too_slow,)
 settings.register_profile(
     "dev", max_examples=50, deadline=None, suppress_health_check=_SLOW_MACHINE
 )
+settings.register_profile("few", parent=settings.get_profile("dev"), max_examples=10)
 settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=300)
 settings.register_profile("nightly", parent=settings.get_profile("dev"), max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

@@ -99,6 +99,7 @@ def main() -> int:
     parser.add_argument("source", type=Path, help="an archive, or a folder of worlds")
     parser.add_argument("--only", default="", help="part of FOLDER/WORLD")
     parser.add_argument("--limit", type=int, default=20, help="how many divergences are shown")
+    parser.add_argument("--output", type=Path, help="a file for the numbers")
     options = parser.parse_args()
     chosen = [one for one in worlds(options.source) if options.only in f"{one.folder}/{one.name}"]
     found = told_all(chosen)
@@ -106,11 +107,24 @@ def main() -> int:
     for folder in sorted({one.folder for one in found}):
         _print(folder, [counts[folder, outcome] for outcome in OUTCOMES])
     _print("all", [sum(one.outcome == outcome for one in found) for outcome in OUTCOMES])
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(_numbers(found), indent=2) + "\n", encoding="utf-8")
     diverging = [one for outcome in ("wrong", "unknown") for one in found if one.outcome == outcome]
     for one in diverging[: options.limit]:
         click.echo(f"\n{one.path} {one.kind}: measured {one.measured}\n{one.flow}")
         click.echo(one.text)
     return any(one.outcome == "wrong" for one in found)
+
+
+def _numbers(found: list[Told]) -> dict[str, object]:
+    """Rows of a folder and its counts, and each unknown with its reason."""
+    counts = Counter((one.folder, one.outcome) for one in found)
+    folders = sorted({one.folder for one in found})
+    rows = [[name, *(counts[name, outcome] for outcome in OUTCOMES)] for name in folders]
+    total = ["all", *(sum(one.outcome == outcome for one in found) for outcome in OUTCOMES)]
+    unknown = [f"{one.path}: {', '.join(one.unknown)}" for one in found if one.outcome == "unknown"]
+    return {"folders": [*rows, total], "unknown": unknown}
 
 
 def _print(name: str, numbers: list[int]) -> None:

@@ -1,0 +1,67 @@
+"""``make mutants``: python -m tests.mutants [--floor NAME] [--count N] [--seed N] [--output FILE].
+
+Prints how many mutants of each floor some test noticed, and every one that none did. What is not run: a
+line's tests beyond a budget of seconds, so that the score is a lower bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.plugin import KILLED, LATE, Floor, Mutants
+
+FLOORS = ("net", "model", "policy", "checks", "admission")
+TESTS = ("tests/unit", "tests/property", "tests/cases", "tests/conformance/test_objects.py")
+
+
+def main() -> int:
+    """0 unless the tests fail without any mutant."""
+    given = _arguments()
+    floors = [Floor(name, given.seed, given.count) for name in given.floor or FLOORS]
+    os.environ.setdefault("HYPOTHESIS_PROFILE", "few")
+    options = [
+        "-o",
+        "addopts=",
+        *(f"-pno:{name}" for name in ("randomly", "cacheprovider", "terminal")),
+    ]
+    pytest.main([*options, *(given.tests or TESTS)], plugins=[Mutants(floors, given.processes)])
+    found = {"seed": given.seed, "floors": {one.name: told(one) for one in floors}}
+    text = json.dumps(found, indent=2) + "\n"
+    if given.output:
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+        given.output.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+    return 0
+
+
+def told(floor: Floor) -> dict[str, object]:
+    """A floor's numbers, and the mutants that nobody noticed."""
+    counts = Counter(floor.found.values())
+    missed = [
+        f"{site} ({what})"
+        for site, what in sorted(floor.found.items())
+        if what not in {KILLED, LATE}
+    ]
+    return {"mutants": len(floor.found), **dict(sorted(counts.items())), "missed": missed}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("--floor", choices=FLOORS, action="append")
+    parser.add_argument("--count", type=int, default=300, help="mutants of each floor")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--tests", action="append", help="tests that may notice; several times")
+    parser.add_argument("--output", type=Path)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The page of proofs, written from what the runs have left."""
