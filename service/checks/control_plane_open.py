@@ -6,12 +6,21 @@ docs/checks/control-plane-open.md.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
 from service.checks.cutoff.catalogue import Use
 from service.checks.cutoff.ends import Ends
-from service.checks.hosts.open_ports import Listener, Passage, merged, passages
+from service.checks.hosts.open_ports import (
+    DOUBT,
+    UNKNOWN,
+    Listener,
+    Passage,
+    doubtful,
+    merged,
+    passages,
+)
 from service.checks.hosts.proof import some
 from service.checks.nodeport.guard import bounds_source, rule_of
 from service.checks.verdict import Result, Severity, Verdict
@@ -64,10 +73,14 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
                 reason = _reason(world, passage)
                 if reason:
                     by = passage.part.cause.policy
-                    groups[by, reason].append((name, str(listener.ports), passage))
+                    told = UNKNOWN if passage.unknown else reason
+                    groups[by, told].append((name, str(listener.ports), passage))
     for (_, reason), found in groups.items():
         if reason == _RULE or any(name not in _BEHIND_LOOPBACK for name, _, _ in found):
-            yield _verdict(world, reason, found)
+            blank = _blank(world, reason, found)
+            alone = [passage for _, _, passage in found]
+            is_sure = reason != UNKNOWN
+            yield _whole(world, blank, found) if is_sure else doubtful(world, blank, alone)
 
 
 def _listeners(ends: Ends) -> Iterator[tuple[str, Listener]]:
@@ -131,26 +144,34 @@ def _subject(world: World, passage: Passage) -> tuple[ObjectRef, SourceLocation]
     return hep.meta.ref, hep.meta.location
 
 
-def _verdict(world: World, reason: str, found: list[_Found]) -> Verdict:
-    result, severity, advice = _OUTCOMES[reason]
-    whole = merged([passage for name, _, passage in found if name == found[0][0]])
+def _blank(world: World, reason: str, found: list[_Found]) -> Verdict:
+    """The verdict without what is found of nodes, rules and packets."""
+    result, severity, advice = _OUTCOMES.get(reason, _OUTCOMES[_PROFILE])
     subject, location = min(_subject(world, passage) for _, _, passage in found)
     names = dict.fromkeys(_named(name, ports) for name, ports, _ in found)
-    nodes = sorted({node for _, _, passage in found for node in passage.nodes(world)})
-    causes = tuple(dict.fromkeys(passage.part.cause for _, _, passage in found))
     return Verdict(
         check=_ID,
         subject=subject,
         result=result,
         severity=severity,
         reason=reason,
-        message=f"outsiders reach {', '.join(names)} on {some(nodes)}: "
-        f"{causes[0].note or causes[0]}",
+        message=f"outsiders reach {', '.join(names)}",
         advice=advice,
         location=location,
+        details={"ports": [*names]},
+    )
+
+
+def _whole(world: World, blank: Verdict, found: list[_Found]) -> Verdict:
+    whole = merged([passage for name, _, passage in found if name == found[0][0]])
+    nodes = sorted({node for _, _, passage in found for node in passage.nodes(world)})
+    causes = tuple(dict.fromkeys(passage.part.cause for _, _, passage in found))
+    return replace(
+        blank,
+        message=f"{blank.message} on {some(nodes)}: {causes[0].note or causes[0]}",
         witness=whole.witness(world),
         causes=causes,
-        details={"nodes": [*nodes], "ports": [*names]},
+        details={"nodes": [*nodes], **blank.details},
         space=Bounds.exact(whole.space),
     )
 
@@ -169,6 +190,7 @@ CHECK = Check(
         _RULE: "A rule that bounds no source lets outsiders in.",
         _PROFILE: "A profile, or no policy at all, lets outsiders in.",
         _FAILSAFE: "A failsafe port lets outsiders in, whatever policy says.",
+        UNKNOWN: DOUBT,
     },
     audit=audit,
 )

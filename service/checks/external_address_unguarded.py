@@ -5,11 +5,19 @@ docs/checks/external-address-unguarded.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
-from service.checks.hosts.open_ports import Listener, Passage, merged, passages
+from service.checks.hosts.open_ports import (
+    DOUBT,
+    UNKNOWN,
+    Listener,
+    Passage,
+    doubtful,
+    merged,
+    passages,
+)
 from service.checks.hosts.proof import some
 from service.checks.mending.hosts import denied_address
 from service.checks.nodeport.guard import is_decision
@@ -69,8 +77,11 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
                 is_open = not is_decision(world, passage.part.cause)
                 if is_open and _guards(world, passage.gate, guarding):
                     found.append((f"{protocol_name(port.protocol)} {port.port}", passage))
-        if found:
-            yield _verdict(world, front, found)
+        surely = [(port, one) for port, one in found if not one.unknown]
+        if surely:
+            yield _verdict(world, front, surely)
+        elif found:
+            yield doubtful(world, _blank(front, found), [one for _, one in found])
 
 
 def _fronts(world: World) -> Iterator[_Front]:
@@ -116,28 +127,38 @@ def _guards(world: World, gate: Gate, known: dict[object, bool]) -> bool:
     return known[key]
 
 
-def _verdict(world: World, front: _Front, found: list[tuple[str, Passage]]) -> Verdict:
+def _blank(front: _Front, found: list[tuple[str, Passage]]) -> Verdict:
+    """The verdict without what is found of nodes, rules and packets."""
     address = format_ip(*front.address)
     balanced = front.reason == "load-balancer"
     ports = dict.fromkeys(port for port, _ in found)
-    nodes = sorted({node for _, passage in found for node in passage.doorway.nodes})
-    causes = tuple(dict.fromkeys(passage.part.cause for _, passage in found))
-    whole = merged([passage for port, passage in found if port == found[0][0]])
     return Verdict(
         check=_ID,
         subject=front.service.meta.ref,
         result=Result.WARN if balanced else Result.FAIL,
         severity=Severity.LOW if balanced else Severity.MEDIUM,
         reason=front.reason,
-        message=f"{_WORDS[front.reason]} {address} ({', '.join(ports)}) is decided by no rule on "
-        f"{some(nodes)}, whose policies guard node ports: such a packet is for port and address of the Service",
+        message=f"{_WORDS[front.reason]} {address} ({', '.join(ports)}) is decided by no rule",
         advice="Decide about the address in a preDNAT policy: allow its port from the sources that need it, "
         "and deny the address to the rest.",
         location=front.service.meta.location,
         key=(address,),
+        details={"ports": [*ports], "address": address},
+    )
+
+
+def _verdict(world: World, front: _Front, found: list[tuple[str, Passage]]) -> Verdict:
+    blank = _blank(front, found)
+    nodes = sorted({node for _, passage in found for node in passage.doorway.nodes})
+    causes = tuple(dict.fromkeys(passage.part.cause for _, passage in found))
+    whole = merged([passage for port, passage in found if port == found[0][0]])
+    return replace(
+        blank,
+        message=f"{blank.message} on {some(nodes)}, whose policies guard node ports: such a packet is for "
+        "port and address of the Service",
         witness=whole.witness(world),
         causes=causes,
-        details={"nodes": [*nodes], "ports": [*ports], "address": address},
+        details={"nodes": [*nodes], **blank.details},
         space=Bounds.exact(whole.space),
     )
 
@@ -151,6 +172,7 @@ CHECK = Check(
         "load-balancer": "No rule decides about a load balancer's address, which nodes answer.",
         "external-ip": "No rule decides about one of spec.externalIPs.",
         "cluster-ip": "No rule decides about a cluster address that Calico advertises.",
+        UNKNOWN: DOUBT,
     },
     audit=audit,
     remedies=denied_address,

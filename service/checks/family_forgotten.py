@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from service.checks.contract import POLICY_KINDS, Check
+from service.checks.hosts.open_ports import UNKNOWN
 from service.checks.hosts.proof import some
 from service.checks.hosts.ways import doorways
 from service.checks.mending.hosts import for_both_families
@@ -40,15 +41,22 @@ _PREFERRED = {
 }
 
 
+_PEERS = ("which packets the selectors of the rules mean",)
+
+
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """Packets of the forgotten family that pass where the others are denied, at some endpoints."""
+    """Packets of the forgotten family that pass where the others are denied, at some endpoints.
+
+    ``unknown`` is what would have to be known to be sure of that.
+    """
 
     part: Part
     space: HeaderSpace
     node: str
     names: tuple[str, ...]
     of_hosts: bool
+    unknown: tuple[str, ...] = ()
 
 
 def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
@@ -65,8 +73,9 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
                     continue
                 gaps = [*_gaps(world, policy, rule, direction=direction, family=family)]
                 if gaps:
-                    gap = _whole(gaps)
-                    yield _verdict(policy, rule, gap, direction=direction, family=family)
+                    gap = _whole([one for one in gaps if not one.unknown] or gaps)
+                    verdict = _verdict(policy, rule, gap, direction=direction, family=family)
+                    yield _doubted(verdict, gap) if gap.unknown else verdict
 
 
 def _forgotten(rule: PolicyRule) -> Family | None:
@@ -93,11 +102,16 @@ def _gaps(
         live = space & doorway.at(field)
         for gate in doorway.gates:
             hep = gate.endpoint(world, policy.hook)
-            if hep is not None and live.must and policy.selects(world.labels(hep)):
+            if hep is not None and live.may and policy.selects(world.labels(hep)):
                 fate = world.evaluate(hep, live, hook=policy.hook, direction=direction)
-                for part in _by_default(fate):
+                for part, packets, unknown in _by_default(fate):
                     yield _Gap(
-                        part, part.space.must, doorway.nodes[0], doorway.nodes, of_hosts=True
+                        part,
+                        packets,
+                        doorway.nodes[0],
+                        doorway.nodes,
+                        of_hosts=True,
+                        unknown=unknown,
                     )
     if policy.hook is Hook.NORMAL:
         yield from _at_pods(world, policy, space, direction=direction)
@@ -128,15 +142,18 @@ def _at_pods(
         field = Field.DST if direction is Direction.INGRESS else Field.SRC
         here = HeaderSpace.box(family, {field: IntervalSet.single(address[1])})
         fate = world.evaluate_workload(pod, space & Bounds.exact(here), direction)
-        for part in _by_default(fate):
-            yield _Gap(part, part.space.must, pod.node, (pod.name,), of_hosts=False)
+        for part, packets, unknown in _by_default(fate):
+            yield _Gap(part, packets, pod.node, (pod.name,), of_hosts=False, unknown=unknown)
 
 
-def _by_default(fate: Partition) -> Iterator[Part]:
-    """The parts that surely pass, and that no rule lets pass on purpose."""
+def _by_default(fate: Partition) -> Iterator[tuple[Part, HeaderSpace, tuple[str, ...]]]:
+    """What passes, and no rule lets pass on purpose: surely, or else by what is not known."""
     for part in fate.of(Decision.ALLOW, Decision.UNDECIDED):
-        if part.space.must and part.cause.reason not in {Reason.RULE, Reason.FAILSAFE}:
-            yield part
+        if part.cause.reason not in {Reason.RULE, Reason.FAILSAFE}:
+            if part.space.must:
+                yield part, part.space.must, ()
+            elif part.space.may:
+                yield part, part.space.may, part.unknown or _PEERS
 
 
 def _for_both_families(rule: PolicyRule) -> PolicyRule:
@@ -178,6 +195,21 @@ def _verdict(
     )
 
 
+def _doubted(verdict: Verdict, gap: _Gap) -> Verdict:
+    """*verdict* of a gap that there may be."""
+    nothing = HeaderSpace.nothing(gap.space.family)
+    return replace(
+        verdict,
+        result=Result.WARN,
+        severity=Severity.LOW,
+        reason=UNKNOWN,
+        message=f"{verdict.message}; whether they do is not known: {gap.unknown[0]}",
+        witness=None,
+        unknown=gap.unknown,
+        space=Bounds(nothing, gap.space),
+    )
+
+
 CHECK = Check(
     id=_ID,
     title="A deny of everybody that is for one address family",
@@ -186,6 +218,7 @@ CHECK = Check(
     reasons={
         "hosts": "Packets of the other family pass a host endpoint by default.",
         "pods": "Packets of the other family pass to or from a pod by default.",
+        UNKNOWN: "Whether packets of the other family pass rests on facts that are not known.",
     },
     audit=audit,
     remedies=for_both_families,

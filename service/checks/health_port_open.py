@@ -5,10 +5,20 @@ docs/checks/health-port-open.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
-from service.checks.hosts.open_ports import Listener, merged, passages
+from service.checks.hosts.open_ports import (
+    DOUBT,
+    UNKNOWN,
+    Listener,
+    Passage,
+    doubtful,
+    merged,
+    passages,
+    sure,
+)
 from service.checks.hosts.proof import some
 from service.checks.nodeport.guard import is_decision
 from service.checks.nodeport.openings import all_openings
@@ -39,25 +49,33 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
                 if not is_decision(world, passage.part.cause)
             ]
             if found:
-                causes = tuple(dict.fromkeys(passage.part.cause for passage in found))
-                nodes = sorted({node for passage in found for node in passage.nodes(world)})
-                yield Verdict(
+                blank = Verdict(
                     check=_ID,
                     subject=service.ref,
                     result=Result.WARN,
                     severity=Severity.LOW,
                     reason="open",
-                    message=f"health-check port {opening.label} (IPv{family}) answers outsiders on "
-                    f"{some(nodes)}: {causes[0].note or causes[0]}",
+                    message=f"health-check port {opening.label} (IPv{family}) answers outsiders",
                     advice="Allow it from the networks that the balancer probes from, and deny it to "
                     "the rest.",
                     location=service.location,
                     key=(opening.label, f"IPv{family}"),
-                    witness=merged(found).witness(world),
-                    causes=causes,
-                    details={"nodes": [*nodes]},
-                    space=Bounds.exact(merged(found).space),
                 )
+                surely = sure(found)
+                yield _open(world, blank, surely) if surely else doubtful(world, blank, found)
+
+
+def _open(world: World, blank: Verdict, found: list[Passage]) -> Verdict:
+    causes = tuple(dict.fromkeys(passage.part.cause for passage in found))
+    nodes = sorted({node for passage in found for node in passage.nodes(world)})
+    return replace(
+        blank,
+        message=f"{blank.message} on {some(nodes)}: {causes[0].note or causes[0]}",
+        witness=merged(found).witness(world),
+        causes=causes,
+        details={"nodes": [*nodes]},
+        space=Bounds.exact(merged(found).space),
+    )
 
 
 CHECK = Check(
@@ -65,6 +83,9 @@ CHECK = Check(
     title="Health-check ports that answer anybody",
     severity=Severity.LOW,
     subjects=frozenset({"Service"}),
-    reasons={"open": "No rule that bounds source or port decides about outsiders."},
+    reasons={
+        "open": "No rule that bounds source or port decides about outsiders.",
+        UNKNOWN: DOUBT,
+    },
     audit=audit,
 )

@@ -5,11 +5,20 @@ docs/checks/host-port-unguarded.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
 from service.checks.hosts.listening import Listening, listening
-from service.checks.hosts.open_ports import Passage, merged, passages
+from service.checks.hosts.open_ports import (
+    DOUBT,
+    UNKNOWN,
+    Passage,
+    doubtful,
+    merged,
+    passages,
+    sure,
+)
 from service.checks.hosts.proof import some
 from service.checks.mending.hosts import denied_port
 from service.checks.nodeport.guard import is_decision
@@ -41,31 +50,43 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
                 for passage in passages(world, settings, one.listener, family=family)
                 if not is_decision(world, passage.part.cause)
             ]
-            if found:
-                yield _verdict(world, one, family, found=found)
+            surely = sure(found)
+            if surely:
+                yield _verdict(world, one, family, found=surely)
+            elif found:
+                yield doubtful(world, _blank(one, family), found)
 
 
-def _verdict(world: World, one: Listening, family: Family, *, found: list[Passage]) -> Verdict:
+def _blank(one: Listening, family: Family) -> Verdict:
+    """The verdict without what is found of nodes, rules and packets."""
     reason = "host-port" if one.listener.translated else "host-network"
-    causes = tuple(dict.fromkeys(passage.part.cause for passage in found))
-    # Of host ports policy is silent; of listeners it is a profile or a failsafe port that speaks.
-    decided = any(cause.reason is Reason.RULE for cause in causes)
-    sure = decided or any(passage.part.decision is Decision.UNDECIDED for passage in found)
-    nodes = sorted({node for passage in found for node in passage.nodes(world) if one.is_on(node)})
-    what = f"{protocol_name(one.listener.protocol)} {one.listener.ports} (IPv{family})"
-    whole = merged(found)
-    why = causes[0].note or str(causes[0])
+    port = f"{protocol_name(one.listener.protocol)} {one.listener.ports}"
+    what = "host port" if one.listener.translated else "listener on the host network"
     return Verdict(
         check=_ID,
         subject=one.subject,
-        result=Result.FAIL if sure else Result.WARN,
+        result=Result.FAIL,
         severity=Severity.MEDIUM,
         reason=reason,
-        message=f"{'host port' if one.listener.translated else 'listener on the host network'} {what} "
-        f"is open to outsiders on {some(nodes)}: {why}",
+        message=f"{what} {port} (IPv{family}) is open to outsiders",
         advice=_ADVICE[reason],
         location=one.location,
-        key=(f"{protocol_name(one.listener.protocol)} {one.listener.ports}", f"IPv{family}"),
+        key=(port, f"IPv{family}"),
+    )
+
+
+def _verdict(world: World, one: Listening, family: Family, *, found: list[Passage]) -> Verdict:
+    blank = _blank(one, family)
+    causes = tuple(dict.fromkeys(passage.part.cause for passage in found))
+    # Of host ports policy is silent; of listeners it is a profile or a failsafe port that speaks.
+    decided = any(cause.reason is Reason.RULE for cause in causes)
+    is_wrong = decided or any(passage.part.decision is Decision.UNDECIDED for passage in found)
+    nodes = sorted({node for passage in found for node in passage.nodes(world) if one.is_on(node)})
+    whole = merged(found)
+    return replace(
+        blank,
+        result=Result.FAIL if is_wrong else Result.WARN,
+        message=f"{blank.message} on {some(nodes)}: {causes[0].note or causes[0]}",
         witness=whole.witness(world),
         causes=causes,
         details={"nodes": [*nodes]},
@@ -85,6 +106,7 @@ CHECK = Check(
         "host-port": "Neither untracked nor preDNAT policy decides about a hostPort.",
         "host-network": "A listener on the host's network is open by default, or by a rule that bounds "
         "nothing.",
+        UNKNOWN: DOUBT,
     },
     audit=audit,
     remedies=denied_port,

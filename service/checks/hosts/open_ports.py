@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from service.checks.hosts.proof import some
 from service.checks.hosts.ways import doorways, fate, host_values, nodes_at, outsiders
 from service.checks.nodeport.judge import Judge
-from service.checks.verdict import Witness
+from service.checks.verdict import Result, Severity, Verdict, Witness
 from service.net.flow import Flow
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.net.prefixes import Family, parse_ip
 from service.policy.cause import Decision
+from service.policy.profile import Dataplane
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from service.checks.hosts.ways import Doorway
     from service.checks.settings import CheckSettings
@@ -23,8 +25,15 @@ if TYPE_CHECKING:
     from service.policy.partition import Part, Partition
     from service.policy.world import World
 
+UNKNOWN = "unknown"
+"""The reason of a verdict for which the facts do not suffice."""
+
+DOUBT = "Whether outsiders get through rests on facts that are not known."
+"""What that reason says."""
+
 _STRANGERS = ("203.0.113.9", "2001:db8:203::9")
 _EPHEMERAL_PORT = 40_000
+_WHICH_ENDPOINT = ("which host endpoint stands before the address",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +54,16 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Outsiders' packets that one cause lets pass to a listener, at alike nodes."""
+    """Outsiders' packets that one cause lets pass to a listener, at alike nodes.
+
+    ``unknown`` is what would have to be known to be sure that they pass; () where that is sure.
+    """
 
     doorway: Doorway
     gate: Gate
     part: Part
     space: HeaderSpace
+    unknown: tuple[str, ...] = ()
 
     def nodes(self, world: World) -> tuple[str, ...]:
         """The nodes that the packets reach."""
@@ -76,10 +89,37 @@ def merged(found: Sequence[Passage]) -> Passage:
     return replace(found[0], space=HeaderSpace.union_all(family, spaces))
 
 
+def sure(found: Iterable[Passage]) -> list[Passage]:
+    """Those of *found* whose packets surely pass."""
+    return [one for one in found if not one.unknown]
+
+
+def doubtful(world: World, blank: Verdict, found: Sequence[Passage]) -> Verdict:
+    """That it is not known whether what *blank* says is so, since none of *found* is sure."""
+    unknown = tuple(dict.fromkeys(why for one in found for why in one.unknown))
+    nodes = sorted({node for one in found for node in one.nodes(world)})
+    return replace(
+        blank,
+        result=Result.WARN,
+        severity=Severity.LOW,
+        reason=UNKNOWN,
+        message=f"whether {blank.message} on {some(nodes)} is not known: {unknown[0]}",
+        advice="Audit with the objects that the selectors of the rules mean, or name networks in the rules.",
+        causes=tuple(dict.fromkeys(one.part.cause for one in found)),
+        unknown=unknown,
+        details={"nodes": [*nodes]},
+        space=Bounds(HeaderSpace.nothing(found[0].doorway.family), merged(found).space),
+    )
+
+
 def passages(
     world: World, settings: CheckSettings, listener: Listener, *, family: Family
 ) -> Iterator[Passage]:
-    """What surely reaches *listener* from outside, at exposed nodes before which an endpoint stands."""
+    """What reaches *listener* from outside, at exposed nodes before which an endpoint stands.
+
+    At nodes where nothing surely does, what may. Of eBPF nodes nothing is said here: nodeport-unguarded tells
+    that their hosts are judged in another way.
+    """
     sources = outsiders(world, settings, family)
     if listener.sources is not None:
         sources = sources & listener.sources
@@ -88,7 +128,7 @@ def passages(
         here = _here(world, doorway, listener)
         if doorway.is_known:
             here = here & exposed
-        if not doorway.is_policed or not here:
+        if not doorway.is_policed or not here or _runs_programs(world, doorway):
             continue
         live = Bounds.exact(
             HeaderSpace.box(
@@ -104,18 +144,25 @@ def passages(
         yield from _passing(world, doorway, live, translated=listener.translated)
 
 
+def _runs_programs(world: World, doorway: Doorway) -> bool:
+    return all(world.felix(node).dataplane is Dataplane.BPF for node in doorway.nodes)
+
+
 def _passing(
     world: World, doorway: Doorway, live: Bounds, *, translated: bool
 ) -> Iterator[Passage]:
     def judge(gate: Gate, packets: Bounds) -> Partition:
         return gate.guard(world, packets) if translated else gate.to_host(world, packets)
 
-    surely = live.must - fate(doorway, live, judge).denied.may
-    for gate in doorway.gates if surely else ():
+    denied = fate(doorway, live, judge).denied
+    surely = live.must - denied.may
+    passing = surely or live.may - denied.must
+    for gate in doorway.gates if passing else ():
         for part in judge(gate, live).of(Decision.ALLOW, Decision.UNDECIDED):
-            space = part.space.must & surely
+            space = (part.space.must if surely else part.space.may) & passing
             if space:
-                yield Passage(doorway, gate, part, space)
+                unknown = () if surely else part.unknown or _WHICH_ENDPOINT
+                yield Passage(doorway, gate, part, space, unknown)
 
 
 def _here(world: World, doorway: Doorway, listener: Listener) -> IntervalSet:
