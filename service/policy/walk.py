@@ -298,7 +298,8 @@ class Walk:
 
     def carrying(self, packets: HeaderSpace) -> Walk:
         """The walk, from its own beginning, of the packets that carry those of this one."""
-        return replace(Walk.start(self.world, packets), detail=self.detail)
+        varies = ("the source port of the packet that carries it",)
+        return replace(Walk.start(self.world, packets), detail=self.detail, varies=varies)
 
     def behind(self, carrier: Walk) -> Walk:
         """The walk of packets that travel inside those of *carrier*."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from service.policy.explain import Matched
 from service.policy.flow_query import parse_flow
-from service.policy.stages import Detail
+from service.policy.stages import Detail, Disposition
 from service.policy.trace import trace
 from tests.agreement.tally import Cell, Tally, criteria
 from tests.agreement.worlds import rules
@@ -34,6 +34,8 @@ def judge(drawn: Drawn, tally: Tally) -> None:
         differing = differing_trace(answer, expected, flow)
         if at < SETS and not differing:
             differing = differing_sets(world, answer, expected, flow)
+        if not differing and answer.disposition is Disposition.UNKNOWN and not answer.unknown:
+            differing = "unknown without a reason", flow, answer.to_text()
         if differing:
             tally.differing.append(f"{drawn.name}: {differing}")
         tally.count(flow, answer, expected.disposition)

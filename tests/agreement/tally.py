@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import product
@@ -26,6 +27,10 @@ HOOKS = (
     "workload ingress",
     "workload egress",
 )
+_OF_HOSTS = {"normal ingress", "normal egress", "untracked egress"}
+"""Where the packets are the host's own."""
+
+_ADDRESS = re.compile(r"^[\da-f:.]+( port \d+)?(?= is untranslated)")
 ACTIONS = ("Allow", "Deny", "Pass", "Log")
 _OF_RULE = ("ipVersion", "protocol", "notProtocol", "icmp", "notICMP")
 _OF_SIDE = (
@@ -47,10 +52,16 @@ FIELDS = (
 
 
 def cells() -> Iterator[Cell]:
-    """Every cell that can be: ``services`` are allowed on the far side of a rule alone."""
+    """Every cell that can be.
+
+    ``services`` are allowed on the far side of a rule alone, and a host's own side of it has no account.
+    """
     for hook, action, name in product(HOOKS, ACTIONS, FIELDS):
         near = "destination" if hook.endswith("ingress") else "source"
-        if name != f"{near}.services":
+        impossible = {f"{near}.services"}
+        if hook in _OF_HOSTS:
+            impossible.add(f"{near}.serviceAccounts")
+        if name not in impossible:
             yield hook, action, name
 
 
@@ -84,9 +95,10 @@ class Tally:
         """Count one flow, the hooks that it met, and whether the model knows what becomes of it."""
         self.dispositions[answer.disposition.value] += 1
         self.families["IPv6" if ":" in flow["to"]["ip"] else "IPv4"] += 1
-        self.unknown.update(answer.unknown[:1])
+        why = [_ADDRESS.sub("it", one) for one in answer.unknown[:1]]
+        self.unknown.update(why)
         if expected != "unknown":
-            self.withheld.update(answer.unknown[:1])
+            self.withheld.update(why)
         self.hooks.update(
             f"{one.hook.value} {one.direction.value} {one.verdict.value}" for one in answer.stages
         )

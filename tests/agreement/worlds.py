@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SIDES = ("source", "destination")
 _CALICO = {"GlobalNetworkPolicy", "NetworkPolicy"}
 _STAGEABLE = {"GlobalNetworkPolicy"}  # the engine need not read the other staged kinds
+_ACTIONS = ("Allow", "Deny", "Pass", "Log")
 _PORTED = {"TCP", "UDP", "SCTP"}
 _PORTS: tuple[list[object], ...] = ([22], ["1:1024"], ["1024:65535"], [5353, 9000], ["20000:60000"])
 _SELECTORS = ("role == 'good'", "has(app)", "zone == 'office'", "has(host)", "!has(app)")
@@ -45,10 +46,22 @@ def draw(number: int, flows: int) -> Drawn:
     objects = kernel_worlds.draw(theme, seed)
     for one in objects:
         if one["kind"] in _CALICO:
-            _enrich(one["spec"], random)
+            _enrich(one["spec"], random, often=bool(one["spec"].get("doNotTrack")))
             if one["kind"] in _STAGEABLE and random.random() < 0.1:
                 one["kind"] = f"Staged{one['kind']}"
-    return Drawn(f"{number} ({theme})", objects, Calls(random, objects).draw(flows))
+    drawn = [_varied(flow, random) for flow in Calls(random, objects).draw(flows)]
+    return Drawn(f"{number} ({theme})", objects, drawn)
+
+
+def _varied(flow: Raw, random: Random) -> Raw:
+    """*flow*, or one of ICMP in its place, which is rare among those of the kernel suite."""
+    if random.random() > 0.12:
+        return flow
+    kept = {name: flow[name] for name in ("from", "to", "via") if name in flow}
+    if ":" in flow["to"]["ip"]:
+        return {**kept, "protocol": "ICMPv6", "icmp": {"type": 128, "code": 0}}
+    kind = random.choice([8, 13, 13])
+    return {**kept, "protocol": "ICMP", "icmp": {"type": kind, "code": 0}}
 
 
 def rules(spec: Raw) -> Iterator[tuple[str, Raw]]:
@@ -58,12 +71,17 @@ def rules(spec: Raw) -> Iterator[tuple[str, Raw]]:
             yield direction, rule
 
 
-def _enrich(spec: Raw, random: Random) -> None:
+def _enrich(spec: Raw, random: Random, *, often: bool) -> None:
+    """More criteria and other actions; *often* where rules come to match seldom."""
     for direction, rule in rules(spec):
-        if random.random() < 0.4:
+        if random.random() < (0.8 if often else 0.4):
             _add_criterion(rule, direction, random)
-        if random.random() < 0.1:
+        if random.random() < (0.3 if often else 0.1):
             rule["action"] = random.choice(["Pass", "Log"])
+    if often and "Ingress" in spec["types"] and random.random() < 0.5:
+        spec["types"] = ["Ingress", "Egress"]
+        spec.setdefault("egress", []).insert(0, {"action": random.choice(_ACTIONS)})
+        _add_criterion(spec["egress"][0], "Egress", random)
 
 
 def _add_criterion(rule: Raw, direction: str, random: Random) -> None:

@@ -9,8 +9,9 @@ from service.net.prefixes import Family
 from service.policy.flow_query import FlowError
 from service.policy.question import parse_question
 from service.policy.reach import reach
+from service.policy.stages import Disposition
 from service.policy.trace import trace
-from tests.factories import make_gnp, make_pod
+from tests.factories import make_gnp, make_ippool, make_pod
 from tests.trace_factories import (
     CLIENT,
     EGRESS_ANY,
@@ -168,6 +169,26 @@ def test_a_witness_is_traced_to_the_disposition_of_its_part(question):
         for part in parts
         if trace(where, part.witness).disposition != part.disposition
     ]
+
+
+def test_a_rule_on_the_source_port_of_the_packet_that_carries_another_leaves_it_open():
+    rule = {"action": "Deny", "protocol": "UDP", "source": {"ports": [40000]}}
+    policy = make_gnp(
+        "outer", types=["Egress"], doNotTrack=True, applyOnForward=True, egress=[rule]
+    )
+    pods = make_pod("a", ips="10.244.1.10"), make_pod("b", ips="10.244.2.10", node="w2")
+    where = guarded(policy, make_ippool(vxlanMode="Always"), *pods)
+    question = {
+        "from": {"pod": "default/a"},
+        "to": {"pod": "default/b"},
+        "protocol": "UDP",
+        "port": 53,
+    }
+    why = ("the verdict depends on the source port of the packet that carries it",)
+    (part,) = reached(where, **question).parts
+    assert (Disposition.UNKNOWN, why) == (part.disposition, part.unknown)
+    found = trace(where, part.witness)
+    assert (Disposition.UNKNOWN, why) == (found.disposition, found.unknown)
 
 
 def test_the_same_question_has_the_same_answer():
