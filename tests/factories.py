@@ -172,6 +172,17 @@ def make_pod(
     return decode(body).obj
 
 
+def make_calico_node(name="calico-node", **settings):
+    """The DaemonSet of calico-node, with *settings* in its environment; None is a value kept elsewhere."""
+    env = [
+        {"name": one, "value": value} if value is not None else {"name": one, "valueFrom": {}}
+        for one, value in settings.items()
+    ]
+    container = {"name": "calico-node", "image": "calico/node", "env": env}
+    spec = {"hostNetwork": True, "containers": [container]}
+    return make_workload("DaemonSet", name, namespace="kube-system", **spec)
+
+
 def make_workload(kind="Deployment", name="web", *, namespace="default", labels=None, **spec):
     """A workload of apps/v1; *labels* and *spec* are those of its pods."""
     template = {"metadata": {"labels": labels or {}}, "spec": {"containers": [], **spec}}

@@ -20,7 +20,7 @@ import click
 def snapshot(output: str, context: str) -> None:
     """Capture a live cluster in FILE, which every command takes in place of manifests.
 
-    It holds what a verdict can depend on and nothing else: no Secrets, no environment of pods, no
+    It holds what a verdict can depend on and nothing else: no Secrets, no environment of pods but Felix's, no
     annotation that is not read. The same objects give the same bytes. Exits with 3 if the cluster
     cannot be read.
     """

@@ -13,10 +13,12 @@ from service.model.protocols import MAX_PORT, SCTP, TCP, UDP, read_transport
 from service.net.prefixes import PrefixError, parse_ip
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from service.model.document import Document, Reader
     from service.net.prefixes import Address
+
+    Environment = Callable[[Mapping[str, object]], Sequence[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,22 +184,28 @@ def _shared_ports(ports: tuple[ContainerPort, ...]) -> tuple[ContainerPort, ...]
     return ports
 
 
-def trimmed_pod_spec(spec: object) -> object:
-    """The raw form of *spec* without what `read_pod_spec` and its callers do not read; parts are shared."""
+def trimmed_pod_spec(spec: object, environment: Environment | None = None) -> object:
+    """The raw form of *spec* without what `read_pod_spec` and its callers do not read; parts are shared.
+
+    *environment* says what of a container's environment is read besides.
+    """
     if not isinstance(spec, dict):
         return spec
     kept: dict[str, object] = {key: spec[key] for key in _READ if key in spec}
     for key in _CONTAINERS:
         listed = spec.get(key)
         if isinstance(listed, list):
-            kept[key] = [_trimmed_container(one) for one in listed]
+            kept[key] = [_trimmed_container(one, environment) for one in listed]
     return kept
 
 
-def _trimmed_container(container: object) -> object:
+def _trimmed_container(container: object, environment: Environment | None) -> object:
     if not isinstance(container, dict):
         return container
-    return {key: container[key] for key in ("name", "ports") if key in container}
+    kept = {key: container[key] for key in ("name", "ports") if key in container}
+    if environment and (entries := environment(container)):
+        kept["env"] = entries
+    return kept
 
 
 def _read_service_account(document: Document, spec: Reader) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from service.model.document import Fields
+from service.model.felix_settings import felix_settings, kept_environment
 from service.model.kind import Kind
 from service.model.meta import Layer
 from service.model.owners import read_owner
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
     from service.model.refs import GVK, ObjectRef
 
 
+_DAEMON_SET = "DaemonSet"
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A Deployment or another kind of template; ``labels`` and what follows are those of its pods.
 
     ``owner`` is the object that made this one: the Deployment of a ReplicaSet, the CronJob of a Job.
+    ``felix`` is what the DaemonSet of calico-node sets of Felix, as `felix_settings` tells it.
     """
 
     meta: Meta
@@ -38,6 +43,7 @@ class Workload:
     service_account: str = ""
     host_network: bool = False
     owner: ObjectRef | None = None
+    felix: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def read_workload(document: Document, spec: Reader) -> Workload:
@@ -59,6 +65,7 @@ def read_workload(document: Document, spec: Reader) -> Workload:
         service_account=shared.service_account,
         host_network=shared.host_network,
         owner=read_owner(document),
+        felix=felix_settings(template.value("spec")) if document.gvk.kind == _DAEMON_SET else {},
     )
 
 
@@ -88,5 +95,5 @@ def trimmed_workload_spec(spec: object) -> object:
     if isinstance(metadata := kept.get("metadata"), dict):
         kept["metadata"] = picked(metadata, ("labels",))
     if "spec" in kept:
-        kept["spec"] = trimmed_pod_spec(kept["spec"])
+        kept["spec"] = trimmed_pod_spec(kept["spec"], kept_environment)
     return {"template": kept}

@@ -26,6 +26,8 @@ from service.policy.policies import POLICIES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from service.model.snapshot import Change, Snapshot
+
 Kinds = tuple[type, ...]
 
 PLACED: Kinds = (Node, HostEndpoint, KubeControllersConfiguration)
@@ -88,6 +90,7 @@ DERIVED: Mapping[str, Kinds] = {
     "_labels_present": (*PLACED, *PROFILED),
     "labels_that_matter": (*PLACED, *PROFILED, Tier, *POLICIES, StagedGlobalNetworkPolicy),
     "_felix_configurations": (FelixConfiguration,),
+    "_felix_environment": (FelixConfiguration,),
     "_felix": (FelixConfiguration, Node),
     "_label_classes": (*PLACED, *PROFILED, Tier, *POLICIES, StagedGlobalNetworkPolicy),
     # Chains are keyed by their content, and fates by chains: only addresses come from elsewhere.
@@ -95,6 +98,16 @@ DERIVED: Mapping[str, Kinds] = {
     "_fates": (*ADDRESSED, FelixConfiguration),
 }
 """What each cached value of a world is computed from, so that an overlay keeps what its change does not touch."""
+
+
+def touched_by(change: Change, before: Snapshot, after: Snapshot) -> frozenset[type]:
+    """The kinds of which *change* makes other objects; Felix's environment counts as its configuration."""
+    both = [one.obj for one in (before.find(change.ref), change.after) if one is not None]
+    kinds = {type(one) for one in both if before.all(type(one)) is not after.all(type(one))}
+    settings = [one.felix for one in both if isinstance(one, Workload)]
+    if any(settings) and settings != settings[:1] * 2:
+        kinds.add(FelixConfiguration)
+    return frozenset(kinds)
 
 
 @cache

@@ -11,6 +11,7 @@ from service.model.rule import Port
 from service.model.selector import parse
 from service.net.flow import PROTOCOL_NUMBERS
 from service.net.prefixes import Family
+from service.policy.felix_environment import NO_ENVIRONMENT
 from service.policy.profile import DEFAULT_PROFILE, Dataplane
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from service.model.kinds.node import Node
     from service.net.prefixes import Prefix
+    from service.policy.felix_environment import FelixEnvironment
     from service.policy.profile import ClusterProfile
 
 _TCP, _UDP = PROTOCOL_NUMBERS["TCP"], PROTOCOL_NUMBERS["UDP"]
@@ -103,16 +105,17 @@ def felix_view(
     node: Node | None,
     *,
     profile: ClusterProfile = DEFAULT_PROFILE,
+    environment: FelixEnvironment = NO_ENVIRONMENT,
 ) -> FelixView:
     """The configuration of the node *name*: its own over those that select it over the default.
 
-    Field by field. *node* is None where the Node is not known. Settings in Felix's environment, which
-    override all, are in no object and not seen.
+    Field by field; what Felix's *environment* says overrides all. *node* is None where the Node is not known.
 
     Source: felix/config/config_params.go; api felixconfig.go (scopes).
     """
     layers, doubts = _layers(configurations, name, node.meta.labels if node else None)
-    values = _merged(layers)
+    values = _merged([*layers, *environment.layers])
+    doubts += environment.doubts
     minor = profile.release.minor
     inbound = _failsafes(values.get("failsafe_inbound"), _of_release(DEFAULT_INBOUND, minor))
     outbound = _failsafes(values.get("failsafe_outbound"), _of_release(DEFAULT_OUTBOUND, minor))

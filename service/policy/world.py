@@ -15,9 +15,10 @@ from service.policy import workloads
 from service.policy.addresses import AddressBook, Pods
 from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import WILDCARD, NodeEndpoints, automatic_endpoints, node_endpoints
-from service.policy.facts import DERIVED, Facts, untouched
+from service.policy.facts import DERIVED, Facts, touched_by, untouched
 from service.policy.fates import Chains, Fates
 from service.policy.felix import FelixView, felix_view
+from service.policy.felix_environment import felix_environment
 from service.policy.hooks import Chain, no_endpoint
 from service.policy.match import Matcher
 from service.policy.partition import whole
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from service.model.snapshot import Change, Snapshot
     from service.net.headerspace import Bounds, HeaderSpace
     from service.policy.convert import Policy
+    from service.policy.felix_environment import FelixEnvironment
     from service.policy.hooks import TierPolicies
     from service.policy.partition import Partition
     from service.policy.policy_set import Labels
@@ -93,10 +95,7 @@ class World:
         What can be shared is worked out here first, so that it is worked out once for all overlays.
         """
         after = World(self.snapshot.with_change(change), self.profile)
-        before, now = self.snapshot, after.snapshot
-        standing, put = before.find(change.ref), change.after
-        of_change = {type(one.obj) for one in (standing, put) if one is not None}
-        touched = frozenset(one for one in of_change if before.all(one) is not now.all(one))
+        touched = touched_by(change, self.snapshot, after.snapshot)
         attributes, stores = untouched(touched)
         for attribute in attributes:
             after.__dict__[attribute] = getattr(self, attribute)
@@ -310,12 +309,17 @@ class World:
         return known
 
     def _felix_view(self, node: str, here: Node | None) -> FelixView:
-        view = felix_view(self._felix_configurations, node, here, profile=self.profile)
+        told, profile = self._felix_environment, self.profile
+        view = felix_view(self._felix_configurations, node, here, profile=profile, environment=told)
         return view if self._failsafes else view.without_failsafes()
 
     @cached_property
     def _felix_configurations(self) -> Mapping[str, FelixConfiguration]:
         return {ref.name: one for ref, one in self.snapshot.all(FelixConfiguration).items()}
+
+    @cached_property
+    def _felix_environment(self) -> FelixEnvironment:
+        return felix_environment(self.snapshot)
 
     def chain(self, hep: HostEndpoint, hook: Hook, direction: Direction) -> Chain:
         """The chain of *hep* at *hook*: one object for all endpoints that are alike."""
