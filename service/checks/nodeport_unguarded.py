@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from service.checks.contract import GUARDING_KINDS, Check, Transition
 from service.checks.nodeport.any_node import makes_endpoints, with_any_node
-from service.checks.nodeport.comparison import Comparison
+from service.checks.nodeport.comparison import Comparison, touched
 from service.checks.nodeport.diagnosis import idle_policies, refused_objects
 from service.checks.nodeport.guard import Served
 from service.checks.nodeport.judge import Judge
@@ -74,7 +74,7 @@ def review(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]
     """FAIL for what a change newly leaves unguarded, WARN for what was so before it."""
     old, new = Judge(transition.before, settings), Judge(transition.after, settings)
     if transition.change.ref.kind != "Service":
-        yield from _review_guards(old, new)
+        yield from _review_guards(old, new, transition.change.ref)
     elif transition.change.operation is not Operation.DELETE:
         yield from _review_service(old, new, transition.change.ref)
 
@@ -144,8 +144,7 @@ def _touched_ways(old: Judge, new: Judge, family: Family, *, served: Served) -> 
     """The entries that are judged otherwise; all, for ports that normal policy sees too."""
     if served is Served.BY_HOST:
         return tuple(entry for one in new.classes(family) for entry in one.entries)
-    touched = Comparison(old, new, family).touched
-    return tuple(entry for one in touched for entry in one.after)
+    return tuple(entry for one in touched(old, new, family) for entry in one.after)
 
 
 def _remarks(judge: Judge) -> object:
@@ -159,7 +158,7 @@ def _openings_of(judge: Judge, ref: ObjectRef) -> tuple[Opening, ...]:
     return tuple(openings(service, judge.settings)) if service else ()
 
 
-def _review_guards(old: Judge, new: Judge) -> Iterator[Verdict]:
+def _review_guards(old: Judge, new: Judge, ref: ObjectRef) -> Iterator[Verdict]:
     """What a change to anything but a Service does to the openings of all of them.
 
     Nodes whose chains are the same before and after are left out: the cost is that of the kinds of nodes
@@ -168,8 +167,8 @@ def _review_guards(old: Judge, new: Judge) -> Iterator[Verdict]:
     for (family, served), asked in _questions(new).items():
         if served is Served.BY_HOST:  # such a port only ever warns: the audit tells
             continue
-        compared = Comparison(old, new, family)
-        found = [(one, *compared.found(one)) for one in asked] if compared.touched else []
+        compared = Comparison(old, new, asked, ref=ref, family=family)
+        found = [*compared.found()]
         worse = tuple(one for one, is_worse, _ in found if is_worse)
         singly = worse[:_SINGLY_TOLD]
         old_faults = (one for one, _, is_old in found if is_old and one not in singly)

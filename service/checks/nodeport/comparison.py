@@ -1,4 +1,4 @@
-"""What a change does to the openings of all Services: asked on the nodes that it touches, once per kind of port."""
+"""What a change does to the openings of all Services: asked on the nodes that it touches, of all ports at once."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from service.checks.nodeport.question import Exposed
-from service.net.headerspace import Bounds
+from service.checks.nodeport.sweep import Sweep, packets_of, ports_of
+from service.net.headerspace import Bounds, HeaderSpace
+from service.net.intervals import IntervalSet
 from service.policy.facts import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from service.checks.nodeport.guard import Guarding
-    from service.checks.nodeport.judge import Answer, Judge
+    from service.checks.nodeport.judge import Judge
     from service.checks.nodeport.question import Question
+    from service.model.refs import ObjectRef
     from service.net.prefixes import Family
     from service.policy.entries import Entry
+
+
+_NO_PORTS = IntervalSet.EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Worst:
-    """A way in on some nodes, all new harm by it, and what is not known of that."""
+    """A way in on some nodes, all new harm by it, and what is not known of that where none of it is sure."""
 
     nodes: tuple[str, ...]
     entry: Entry
@@ -39,49 +44,53 @@ class Worst:
     unknown: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Harm:
-    """What becomes worse at the new entries of some nodes, and whether anything was as bad before."""
-
-    fresh: tuple[Bounds, ...]
-    is_worse: bool
-    is_old_fault: bool
-
-
-_NO_HARM = _Harm((), is_worse=False, is_old_fault=False)
-
-
 class Comparison:
-    """The new world against the old one, in one family."""
+    """The new world against the old one, which differ in *ref*, for the openings of *asked* in one family."""
 
-    def __init__(self, old: Judge, new: Judge, family: Family) -> None:
-        self._old = old
-        self._new = new
-        self._family = family
-        self.touched = tuple(
-            Touched(nodes, old.ways_in(nodes[0], family), new.ways_in(nodes[0], family))
-            for nodes in touched_nodes(old, new, family)
+    def __init__(
+        self,
+        old: Judge,
+        new: Judge,
+        asked: tuple[Question, ...],
+        *,
+        ref: ObjectRef,
+        family: Family,
+    ) -> None:
+        """Ask about *asked* on the nodes on which something may differ."""
+        self._new, self._asked, self._family = new, asked, family
+        sweep = Sweep(old, new, asked, ref=ref, family=family)
+        self._swept = [
+            (one, sweep.swept(one.before, one.after)) for one in touched(old, new, family)
+        ]
+
+    def found(self) -> Iterator[tuple[Question, bool, bool]]:
+        """The openings of which some packet is harmed on these nodes.
+
+        With each, whether one is that was not before, and whether one is that was.
+        """
+        protocols = {question.opening.protocol for question in self._asked}
+        every = [swept for _, found in self._swept for swept in found if swept.harm.may]
+        worse, old = (
+            ports_of(HeaderSpace.union_all(self._family, spaces), protocols)
+            for spaces in (
+                [one.fresh.may for one in every],
+                [one.harm.may - one.fresh.may for one in every],
+            )
         )
-        """The nodes on which something may differ."""
-        self._known: dict[tuple[int, ...], _Harm] = {}
-
-    def found(self, question: Question) -> tuple[bool, bool]:
-        """Whether some packet is harmed that was not before, and whether one, where the change acts, that was."""
-        is_worse = is_old_fault = False
-        for one in self.touched:
-            harm = self._harm(one, question)
-            is_worse = is_worse or harm.is_worse
-            is_old_fault = is_old_fault or harm.is_old_fault
-        return is_worse, is_old_fault
+        for question in self._asked if every else ():
+            protocol, ports = question.opening.protocol, question.opening.ports
+            is_worse = bool(worse.get(protocol, _NO_PORTS) & ports)
+            is_old_fault = bool(old.get(protocol, _NO_PORTS) & ports)
+            if is_worse or is_old_fault:
+                yield question, is_worse, is_old_fault
 
     def exposed(self, question: Question) -> Iterator[Exposed]:
         """The harm on each way in, with what of it is new."""
-        for one in self.touched:
-            harm = self._harm(one, question)
-            if harm.is_worse or harm.is_old_fault:
-                answers = (self._new.answer(entry, question.opening) for entry in one.after)
-                for answer, fresh in zip(answers, harm.fresh, strict=True):
-                    found = Exposed(one.nodes, answer.guarding, fresh).within(question.packets)
+        for one, swept in self._swept:
+            for way in swept:
+                if (way.harm & question.packets).may:
+                    guarding = self._new.answer(way.entry, question.opening).guarding
+                    found = Exposed(one.nodes, guarding, way.fresh).within(question.packets)
                     if found.guarding.harm.may:
                         yield found
 
@@ -90,58 +99,25 @@ class Comparison:
 
         Raises: ValueError where none is answered worse than before.
         """
-        for one in self.touched:
-            kinds: defaultdict[tuple[int, ...], list[Question]] = defaultdict(list)
-            for question in questions:
-                if self._harm(one, question).is_worse:
-                    kinds[self._key(one, question)].append(question)
-            for at, entry in enumerate(one.after):
-                found = [self._together(one, at, alike) for alike in kinds.values()]
-                fresh = Bounds.union_all(self._family, (bounds for bounds, _ in found))
+        packets = packets_of(questions, self._family)
+        for one, swept in self._swept:
+            for way in swept:
+                fresh = way.fresh & packets
                 if fresh.may:
-                    unknown = (why for _, answer in found for why in answer.partition.unknown())
-                    return Worst(one.nodes, entry, fresh, tuple(dict.fromkeys(unknown)))
+                    unknown = () if fresh.must else self._unknown(way.entry, fresh)
+                    return Worst(one.nodes, way.entry, fresh, unknown)
         raise ValueError("none of the questions is answered worse than before")
 
-    def _together(self, one: Touched, at: int, alike: list[Question]) -> tuple[Bounds, Guarding]:
-        """The new harm to all of *alike*, which have one answer, by the entry at a place; and its guards."""
-        packets = Bounds.union_all(self._family, (question.packets for question in alike))
-        fresh = self._harm(one, alike[0]).fresh[at] & packets
-        return fresh, self._new.answer(one.after[at], alike[0].opening).guarding
-
-    def _key(self, one: Touched, question: Question) -> tuple[int, ...]:
-        before, after = (
-            [judge.answer(entry, question.opening) for entry in entries]
-            for judge, entries in ((self._old, one.before), (self._new, one.after))
-        )
-        return _key(before, after)
-
-    def _harm(self, one: Touched, question: Question) -> _Harm:
-        """The same for all questions that are answered the same before and after."""
-        after = [self._new.answer(entry, question.opening) for entry in one.after]
-        if all(answer.quiet for answer in after):
-            return _NO_HARM
-        before = [self._old.answer(entry, question.opening) for entry in one.before]
-        key = _key(before, after)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._compared(before, after, question)
-        return known
-
-    def _compared(self, before: list[Answer], after: list[Answer], question: Question) -> _Harm:
-        was_open = Bounds.union_all(self._family, (one.guarding.harm for one in before))
-        harms = [one.guarding.harm for one in after]
-        here = [harm & question.packets for harm in harms]
-        fresh = [harm - was_open for harm in here]
-        return _Harm(
-            tuple(harm - was_open for harm in harms),
-            is_worse=any(one.may for one in fresh),
-            is_old_fault=any((harm.may - new.may) for harm, new in zip(here, fresh, strict=True)),
-        )
+    def _unknown(self, entry: Entry, packets: Bounds) -> tuple[str, ...]:
+        return self._new.guarding(entry, packets).partition.unknown()
 
 
-def _key(before: list[Answer], after: list[Answer]) -> tuple[int, ...]:
-    return (len(before), *map(id, before), *map(id, after))
+def touched(old: Judge, new: Judge, family: Family) -> tuple[Touched, ...]:
+    """The nodes on which something may differ."""
+    return tuple(
+        Touched(nodes, old.ways_in(nodes[0], family), new.ways_in(nodes[0], family))
+        for nodes in touched_nodes(old, new, family)
+    )
 
 
 def touched_nodes(old: Judge, new: Judge, family: Family) -> Iterator[tuple[str, ...]]:
