@@ -93,11 +93,11 @@ class Paths:
             walk = walk.judge(out, Hook.UNTRACKED, Direction.EGRESS)
         translation = self.translation(walk, node, socket)
         if translation is not None:
+            if walk.may_be_accepted:
+                return self._untranslated_by_sender(walk, out, socket, call=translation.call)
             is_handed_on = translation.by_kube_proxy and not translation.refusal
             if is_handed_on and self._has_ipvs(node):
                 return walk.stopped(f"{IPVS}: who judges a host's own call of a Service")
-            if walk.may_be_accepted:
-                return self._untranslated_by_sender(walk, out, socket, call=translation.call)
             return self._translated_by_sender(walk, out, translation)
         # Those of IPv6 never do.
         may_answer = self._family is Family.V4 and is_loopback(address)

@@ -61,7 +61,7 @@ def reach(
         one = _Reach(world, question, family)
         asked = one.asked(within[family] if within else None)
         if limit is not None and one.pairs(asked) > limit:
-            raise TooOpenError(f"more than {limit} pairs of senders and targets are meant")
+            raise TooOpenError(one.excess(asked, limit))
         found += one.parts(asked)
         unresolved |= dict.fromkeys(one.unresolved)
     return Reach(question, tuple(found), tuple(unresolved))
@@ -106,6 +106,24 @@ class _Reach:
         kinds = [one.kind for one in self._senders.of(self._question)]
         outside = kinds.count(SenderKind.OUTSIDE)
         return outside * ways + (len(kinds) - outside) * len(cut)
+
+    def excess(self, cut: tuple[Target, ...], limit: int) -> str:
+        """That more than *limit* pairs are meant: of how many on either side, and what would leave less."""
+        senders = sum(1 for _ in self._senders.of(self._question))
+        places = len({one.socket.address for one in cut})
+        advice = [
+            'name the senders in "from"' if senders > 1 else "",
+            'name the destinations in "to"' if places > 1 else "",
+            'bind "protocol" and "port"' if len(cut) > places else "",
+            'say in "via" where packets come in'
+            if not self._question.via and self.pairs(cut) > senders * len(cut)
+            else "",
+        ]
+        return (
+            f"{self.pairs(cut):,} pairs are meant, of {senders:,} senders (nodes, the pods of a node, the"
+            f" outside) and {len(cut):,} targets (ways to addresses and translated ports), more than"
+            f" {limit:,}: {', or '.join(filter(None, advice))}"
+        )
 
     def parts(self, cut: tuple[Target, ...]) -> list[ReachPart]:
         """The parts, those together that differ in nothing but their packets."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import tarfile
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import yaml
 
-from service.errors import SourceLocation
+from service.errors import InputError, SourceLocation
 from service.model.decode import decode_object
 from service.model.meta import Decoded
 from service.model.snapshot import Snapshot
@@ -24,7 +26,7 @@ from service.policy.world import World
 from tests.reference.measured import worlds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tests.reference.measured import MeasuredWorld
 
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 BED = ClusterProfile(routes=((parse_cidr("10.96.0.0/16"), "w1"),))
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 OUTCOMES = ("right", "wrong", "unknown")
+_DISPOSITIONS = {one: one for one in ("allowed", "denied")}
+
+
+class IllegibleError(Exception):
+    """Measured data that cannot be read, and where."""
 
 
 class Told(NamedTuple):
@@ -61,30 +68,55 @@ class Told(NamedTuple):
 
 def told(measured: MeasuredWorld) -> list[Told]:
     """Every flow of one world with its trace; the text of those that are not right."""
-    decoded = (
-        decode_object(one, SourceLocation("cluster.yaml"))
-        for one in yaml.load_all(measured.cluster, Loader=_LOADER)
-        if one
-    )
+    where = f"{measured.folder}/{measured.name}"
+    with _legible(f"{where}/cluster.yaml"):
+        decoded = [
+            decode_object(one, SourceLocation("cluster.yaml"))
+            for document in yaml.load_all(measured.cluster, Loader=_LOADER)
+            for one in _objects(document)
+        ]
     snapshot = Snapshot.of(one for one in decoded if isinstance(one, Decoded))
     world = World.of(snapshot, BED)
     found = []
-    for row in map(json.loads, filter(str.strip, measured.flows.splitlines())):
-        answer = trace(world, parse_flow(row["flow"]))
-        is_right = answer.disposition == row["disposition"]
+    for number, line in enumerate(measured.flows.splitlines(), 1):
+        if not line.strip():
+            continue
+        with _legible(f"{where}/flows.jsonl line {number}"):
+            row = json.loads(line)
+            flow, expected = parse_flow(row["flow"]), _DISPOSITIONS[row["disposition"]]
+        answer = trace(world, flow)
+        is_right = answer.disposition == expected
         found.append(
             Told(
                 measured.folder,
                 measured.name,
                 row.get("kind", ""),
                 json.dumps(row["flow"]),
-                row["disposition"],
+                expected,
                 answer.disposition.value,
                 answer.unknown,
                 "" if is_right else answer.to_text(),
             )
         )
     return found
+
+
+def _objects(document: Any) -> list[object]:
+    """The objects of one document: those of a list, or itself, if it is any."""
+    if isinstance(document, dict) and isinstance(document.get("items"), list):
+        return list(document["items"])
+    return [document] if document else []
+
+
+@contextmanager
+def _legible(where: str) -> Iterator[None]:
+    """Whatever cannot be read says *where* it was. Raises: IllegibleError."""
+    try:
+        yield
+    except KeyError as error:
+        raise IllegibleError(f"{where}: there is no {error.args[0]!r} that is known") from error
+    except (ValueError, TypeError, InputError, yaml.YAMLError) as error:
+        raise IllegibleError(f"{where}: {error}") from error
 
 
 def told_all(chosen: Iterable[MeasuredWorld], processes: int = 2) -> list[Told]:
@@ -101,8 +133,14 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=20, help="how many divergences are shown")
     parser.add_argument("--output", type=Path, help="a file for the numbers")
     options = parser.parse_args()
-    chosen = [one for one in worlds(options.source) if options.only in f"{one.folder}/{one.name}"]
-    found = told_all(chosen)
+    try:
+        every = list(worlds(options.source))
+        chosen = [one for one in every if options.only in f"{one.folder}/{one.name}"]
+        found = told_all(chosen)
+    except (OSError, tarfile.TarError, UnicodeDecodeError, IllegibleError) as error:
+        parser.error(f"{options.source}: {error}")
+    if not found:
+        parser.error(f"{options.source}: no world with cluster.yaml and flows.jsonl is in it")
     counts = Counter((one.folder, one.outcome) for one in found)
     for folder in sorted({one.folder for one in found}):
         _print(folder, [counts[folder, outcome] for outcome in OUTCOMES])

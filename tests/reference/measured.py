@@ -51,7 +51,7 @@ class Comparison:
 
 def worlds(source: Path) -> Iterator[MeasuredWorld]:
     """The worlds of an archive or a folder, in order of their paths."""
-    texts = _archived(source) if source.is_file() else _filed(source)
+    texts = _filed(source) if source.is_dir() else _archived(source)
     for path in sorted(texts):
         folder = path.parent
         if path.name == "cluster.yaml" and folder / "flows.jsonl" in texts:

@@ -86,6 +86,20 @@ def test_a_pod_calls_services_by_its_own_and_the_backends_policy():
     assert "denied" == disposition(ipvs(egress, *PODS, *web(ON_W1)), **call)
 
 
+def test_a_hosts_own_call_of_a_service_that_untracked_policy_accepts_is_never_translated():
+    accept = make_gnp(
+        "accept",
+        doNotTrack=True,
+        applyOnForward=True,
+        types=["Egress"],
+        egress=[{"action": "Allow"}],
+    )
+    call = {"from": {"node": "w1"}, "to": {"ip": "10.96.0.9"}, "port": 80}
+    found = answer(ipvs(w1_hep(), accept, *PODS, *web(ON_W1)), **call)
+    reason = "10.96.0.9:80 is untranslated, an address of a Service: where routers send it, no object tells"
+    assert [reason] == [why.replace(" port ", ":") for why in found.unknown]
+
+
 @pytest.mark.parametrize(
     ("flow", "reason"),
     [
