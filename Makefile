@@ -51,7 +51,7 @@ kube: $(STAMP) ## build kube-apiserver, etcd, kubectl and helm into KUBE_CACHE, 
 
 .PHONY: nightly
 nightly: $(STAMP) ## compare sets, traces and the model in WORLDS worlds (100,000), from FIRST on
-	$(BIN)/python -m tests.agreement --output build/proof/agreement.json $(if $(WORLDS),--worlds $(WORLDS)) $(if $(FIRST),--first $(FIRST))
+	$(BIN)/python -m tests.agreement --output build/proof/agreement.json $(if $(WORLDS),--worlds $(WORLDS)) $(if $(FIRST),--first $(FIRST)) $(if $(RESUME),--resume)
 
 .PHONY: mutants
 mutants: $(STAMP) ## try COUNT (300) mutants of each pure floor, or of FLOOR, drawn by SEED

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.agreement.worlds import Drawn
     from tests.reference.policies import Raw
 
-SETS = 2
+SETS = 1
 """Of how many flows of a world the sets are asked, too, which cost more; each set answers for every port."""
 _Rules = dict[tuple[str, str, str], list["Raw"]]
 

@@ -27,10 +27,11 @@ HOOKS = (
     "workload ingress",
     "workload egress",
 )
-_OF_HOSTS = {"normal ingress", "normal egress", "untracked egress"}
-"""Where the packets are the host's own."""
-
-_ADDRESS = re.compile(r"^[\da-f:.]+( port \d+)?(?= is untranslated)")
+_NAMED = (
+    (re.compile(r"\S+ port \d+"), "an address"),
+    (re.compile(r"Service \S+/\S+"), "a Service"),
+)
+"""What reasons name of a world, and what stands for it where they are counted."""
 ACTIONS = ("Allow", "Deny", "Pass", "Log")
 _OF_RULE = ("ipVersion", "protocol", "notProtocol", "icmp", "notICMP")
 _OF_SIDE = (
@@ -51,17 +52,23 @@ FIELDS = (
 )
 
 
-def cells() -> Iterator[Cell]:
-    """Every cell that can be.
+IMPOSSIBLE = {
+    **{
+        (hook, f"{near}.services"): "the API server refuses services on the near side of a rule"
+        for hook in HOOKS
+        for near in ["destination" if hook.endswith("ingress") else "source"]
+    },
+    ("normal ingress", "destination.serviceAccounts"): "the host's own address is no pod's",
+    ("normal egress", "source.serviceAccounts"): "a host's process sends from no pod's address",
+    ("untracked egress", "source.serviceAccounts"): "a host's process sends from no pod's address",
+}
+"""Hook and criterion of which no rule can match, with any action, and why."""
 
-    ``services`` are allowed on the far side of a rule alone, and a host's own side of it has no account.
-    """
+
+def cells() -> Iterator[Cell]:
+    """Every cell that can be."""
     for hook, action, name in product(HOOKS, ACTIONS, FIELDS):
-        near = "destination" if hook.endswith("ingress") else "source"
-        impossible = {f"{near}.services"}
-        if hook in _OF_HOSTS:
-            impossible.add(f"{near}.serviceAccounts")
-        if name not in impossible:
+        if (hook, name) not in IMPOSSIBLE:
             yield hook, action, name
 
 
@@ -75,6 +82,12 @@ def criteria(rule: Raw) -> list[str]:
         if name in (rule.get(side) or {})
     ]
     return found or ["none"]
+
+
+def _general(why: str) -> str:
+    for pattern, words in _NAMED:
+        why = pattern.sub(words, why)
+    return why
 
 
 @dataclass(slots=True)
@@ -95,7 +108,7 @@ class Tally:
         """Count one flow, the hooks that it met, and whether the model knows what becomes of it."""
         self.dispositions[answer.disposition.value] += 1
         self.families["IPv6" if ":" in flow["to"]["ip"] else "IPv4"] += 1
-        why = [_ADDRESS.sub("it", one) for one in answer.unknown[:1]]
+        why = [_general(one) for one in answer.unknown[:1]]
         self.unknown.update(why)
         if expected != "unknown":
             self.withheld.update(why)
@@ -113,6 +126,17 @@ class Tally:
     def _counters(self) -> tuple[Counter[str] | Counter[Cell], ...]:
         return self.dispositions, self.families, self.hooks, self.unknown, self.withheld, self.cells
 
+    @classmethod
+    def from_json(cls, found: Raw) -> Tally:
+        """The counts of an earlier run, as it wrote them."""
+        cells: Counter[Cell] = Counter()
+        for text, number in found["matches"].items():
+            hook, action, name = text.split(" / ")
+            cells[hook, action, name] = number
+        names = ("dispositions", "families", "hooks", "unknown", "withheld")
+        counted = {name: Counter[str](found[name]) for name in names}
+        return cls(found["worlds"], **counted, cells=cells, differing=list(found["differing"]))
+
     def holes(self) -> list[Cell]:
         """The cells in which no rule matched."""
         return [cell for cell in cells() if not self.cells[cell]]
@@ -129,6 +153,9 @@ class Tally:
             "unknown": dict(sorted(self.unknown.items())),
             "withheld": dict(sorted(self.withheld.items())),
             "cells": {"possible": len(possible), "met": len(possible) - len(self.holes())},
+            "matches": {
+                " / ".join(cell): self.cells[cell] for cell in possible if self.cells[cell]
+            },
             "holes": [" / ".join(cell) for cell in self.holes()],
             "disagreements": len(self.differing),
             "differing": self.differing[:50],

@@ -1,13 +1,21 @@
-"""Sets, traces and the model agree in a thousand drawn worlds; ``make nightly`` takes a hundred thousand."""
+"""Sets, traces and the model agree in thousands of drawn worlds; ``make nightly`` takes a hundred thousand."""
 
 from __future__ import annotations
+
+import json
+from random import Random
 
 import pytest
 
 from tests.agreement.__main__ import judged
+from tests.agreement.directed import direct
+from tests.agreement.judge import judge
 from tests.agreement.tally import ACTIONS, HOOKS, Tally, cells, criteria
+from tests.agreement.worlds import Drawn
+from tests.kernel import worlds as kernel_worlds
+from tests.kernel.calls import Calls
 
-EACH = 250
+EACH = 600
 FIRST = 1_000_000
 """Beyond the worlds of a night, so that both together see more."""
 
@@ -42,3 +50,21 @@ def test_a_cell_that_no_rule_met_is_a_hole():
     other.cells[whole[1]] += 1
     tally.add(other)
     assert (2, whole[2:]) == (tally.worlds, tally.holes())
+
+
+def test_a_run_goes_on_from_what_it_wrote():
+    found = judged(range(FIRST, FIRST + 9), 2)
+    found.differing.append("1000000 (guard): trace")
+    assert found == Tally.from_json(json.loads(json.dumps(found.to_json())))
+
+
+def test_half_of_the_directed_worlds_meet_their_cell():
+    chosen = list(cells())[::20]
+    met = []
+    for cell in chosen:
+        random, objects = Random(str(cell)), kernel_worlds.draw("mixed", 1)
+        flows = direct(cell, objects, Calls(random, objects), random=random, count=4)
+        tally = Tally()
+        judge(Drawn("", objects, flows), tally)
+        met.append(tally.cells[cell] > 0)
+    assert sum(met) >= len(met) / 2

@@ -1,13 +1,16 @@
-"""Drawn worlds of every path: those of the kernel suite, with criteria and kinds that it cannot render.
+"""Drawn worlds of every path: those of the kernel suite, with criteria, kinds and dataplanes that it cannot render.
 
-A world is named by theme and seed, and drawn the same again from them.
+A world is named by its number, and drawn the same again from it. Every third is directed at a cell.
 """
 
 from __future__ import annotations
 
+import json
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.agreement.directed import direct
+from tests.agreement.tally import cells
 from tests.kernel import worlds as kernel_worlds
 from tests.kernel.calls import Calls
 from tests.kernel.worlds import THEMES
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.reference.policies import Raw
 
+_INTERFACES = "nodeward.io/interfaces"
 SIDES = ("source", "destination")
 _CALICO = {"GlobalNetworkPolicy", "NetworkPolicy"}
 _STAGEABLE = {"GlobalNetworkPolicy"}  # the engine need not read the other staged kinds
@@ -29,6 +33,11 @@ _NETS = {
     6: ("::/0", "fd50::/24", "2001:db8::/32", "fd10::/64"),
 }
 _UNLIKELY_NETS = {4: ("172.16.9.0/24", "198.51.100.0/24"), 6: ("2001:db8:100::/48",)}
+
+
+_CELLS = tuple(cells())
+_DIRECTED = 3
+"""One world of so many is directed at the cell whose turn it is."""
 
 
 class Drawn(NamedTuple):
@@ -49,8 +58,30 @@ def draw(number: int, flows: int) -> Drawn:
             _enrich(one["spec"], random, often=bool(one["spec"].get("doNotTrack")))
             if one["kind"] in _STAGEABLE and random.random() < 0.1:
                 one["kind"] = f"Staged{one['kind']}"
-    drawn = [_varied(flow, random) for flow in Calls(random, objects).draw(flows)]
-    return Drawn(f"{number} ({theme})", objects, drawn)
+    calls = Calls(random, objects)
+    _change_dataplane(objects, random)
+    if number % _DIRECTED:
+        drawn = [_varied(flow, random) for flow in calls.draw(flows)]
+    else:
+        cell = _CELLS[number // _DIRECTED % len(_CELLS)]
+        drawn = direct(cell, objects, calls, random=random, count=flows)
+    later = [{**one, "established": True} if random.random() < 0.05 else one for one in drawn]
+    return Drawn(f"{number} ({theme})", objects, later)
+
+
+def _change_dataplane(objects: list[Raw], random: Random) -> None:
+    """eBPF in one world of twelve, kube-proxy in IPVS mode in another."""
+    chance = random.random()
+    felix = next(one for one in objects if one["kind"] == "FelixConfiguration")
+    if chance < 1 / 12:
+        felix["spec"]["bpfEnabled"] = True
+    elif chance > 11 / 12:
+        felix["spec"]["nftablesMode"] = "Disabled"
+        for one in objects:
+            if one["kind"] == "Node":
+                annotations = one["metadata"]["annotations"]
+                interfaces = json.loads(annotations[_INTERFACES])
+                annotations[_INTERFACES] = json.dumps({**interfaces, "kube-ipvs0": []})
 
 
 def _varied(flow: Raw, random: Random) -> Raw:

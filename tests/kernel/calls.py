@@ -60,7 +60,7 @@ class Calls:
         self._services = by_kind.get("Service", ())
         # Without ports, one connection could be taken for the answer of another.
         self._portless: set[tuple[int, int]] = set()
-        self._ports = iter(random.sample(range(20000, 60000), 20000))
+        self._ports = _distinct_ports(random)
         self._families = [
             family
             for family in (4, 4, 4, 6)
@@ -170,6 +170,15 @@ class Calls:
         is_like_a_reply = random.random() < 0.05
         source = random.choice(_REPLY_PORTS) if is_like_a_reply else next(self._ports)
         return {"protocol": protocol, "port": port, "src_port": source}
+
+
+def _distinct_ports(random: Random) -> Iterator[int]:
+    drawn: set[int] = set()
+    while True:
+        port = random.randrange(20000, 60000)
+        if port not in drawn:
+            drawn.add(port)
+            yield port
 
 
 def _is_of(address: str, family: int) -> bool:

@@ -12,10 +12,14 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.mutants.plugin import KILLED, LATE, Floor, Mutants
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FLOORS = ("net", "model", "policy", "checks", "admission")
 TESTS = ("tests/unit", "tests/property", "tests/cases", "tests/conformance/test_objects.py")
@@ -31,14 +35,21 @@ def main() -> int:
         "addopts=",
         *(f"-pno:{name}" for name in ("randomly", "cacheprovider", "terminal")),
     ]
-    pytest.main([*options, *(given.tests or TESTS)], plugins=[Mutants(floors, given.processes)])
-    found = {"seed": given.seed, "floors": {one.name: told(one) for one in floors}}
-    text = json.dumps(found, indent=2) + "\n"
-    if given.output:
-        given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
-    return 0
+
+    def write() -> None:
+        if given.output:
+            given.output.parent.mkdir(parents=True, exist_ok=True)
+            given.output.write_text(_text(given.seed, floors), encoding="utf-8")
+
+    mutants = Mutants(floors, given.processes, write)
+    code = pytest.main([*options, *(given.tests or TESTS)], plugins=[mutants])
+    sys.stdout.write(_text(given.seed, floors))
+    return code
+
+
+def _text(seed: int, floors: Sequence[Floor]) -> str:
+    tried = {one.name: told(one) for one in floors if one.found}
+    return json.dumps({"seed": seed, "floors": tried}, indent=2) + "\n"
 
 
 def told(floor: Floor) -> dict[str, object]:

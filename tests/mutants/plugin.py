@@ -20,7 +20,7 @@ from tests.mutants.operators import Site, sites
 from tests.mutants.swap import NoFunctionError, swap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pytest
 
@@ -52,9 +52,9 @@ class Floor:
 class Mutants:
     """The plugin: a first round that learns which test runs which line, then the mutants."""
 
-    def __init__(self, floors: Sequence[Floor], processes: int) -> None:
-        """Nothing has run."""
-        self._floors, self._processes = floors, processes
+    def __init__(self, floors: Sequence[Floor], processes: int, tried: Callable[[], None]) -> None:
+        """Nothing has run; *tried* is called after each floor."""
+        self._floors, self._processes, self._tried = floors, processes, tried
         self._tests: dict[tuple[str, int], list[str]] = {}
         self._took_s: dict[str, float] = {}
         self._breadth: dict[str, int] = defaultdict(int)
@@ -68,6 +68,7 @@ class Mutants:
         )
         for floor in self._floors:
             self._try(session, floor)
+            self._tried()
             killed = sum(one in {KILLED, LATE} for one in floor.found.values())
             sys.stderr.write(
                 f"{floor.name}: {killed} of {len(floor.found)}, {time.monotonic() - started:.0f} s\n"

@@ -43,8 +43,10 @@ class Passage:
         return self.host.pod_behind(self.interface)
 
 
-def governing(host: Host, interface: str) -> Endpoint | None:
+def governing(host: Host, interface: str, packet: Packet) -> Endpoint | None:
     """The host endpoint of a program (2 and 3): never "*" in the place of a named one."""
+    if not host.is_programmed(packet.family):
+        return None
     if host.pod_behind(interface):
         return host.wildcard()
     patterns = (
@@ -58,7 +60,7 @@ def governing(host: Host, interface: str) -> Endpoint | None:
 
 def enter(walk: "Walk", host: Host, interface: str, packet: Packet) -> None:
     """Packet entering the node on an interface."""
-    endpoint = governing(host, interface)
+    endpoint = governing(host, interface, packet)
     is_pod = host.pod_behind(interface) is not None
     untracked = bool(
         endpoint and not is_pod and walk.through(chains.ut_in, host, interface, packet)
@@ -96,7 +98,7 @@ def _draw(walk: "Walk", host: Host, translation: Translation) -> Backend:
 
 
 def _asked_before_translation(passage: Passage) -> bool:
-    endpoint = governing(passage.host, passage.interface)
+    endpoint = governing(passage.host, passage.interface, passage.packet)
     return endpoint is not None and _has_pre_dnat(passage.host, endpoint)
 
 
@@ -160,7 +162,7 @@ def _forward(walk: "Walk", passage: Passage, endpoint: Endpoint | None) -> None:
         return
     elif passage.access and not passage.pod:
         raise UndecidedError("eBPF: calls of Services from outside that leave the node")
-    leaving = governing(host, out)
+    leaving = governing(host, out, packet)
     if leaving:
         walk.note(chains.bare(walk.world, host, leaving, "forward", "egress", packet))
     if walk.leaves_pools(host, packet):
@@ -190,7 +192,7 @@ def output(walk: "Walk", host: Host, packet: Packet) -> None:
     out = host.route(packet.dst)
     if host.pod_behind(out) or out == LOOPBACK:
         return  # 2 and 11
-    endpoint = governing(host, out)
+    endpoint = governing(host, out, packet)
     if endpoint and _is_carrier(walk, packet) and walk.world.is_node(packet.dst):
         walk.note(Stage(host.name, "encapsulation", "egress", "allow"))
     elif endpoint and not walk.through(chains.ut_out, host, out, packet):
