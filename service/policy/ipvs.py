@@ -72,10 +72,10 @@ class Ipvs:
 
     def translated(self, walk: Walk, link: Link, translation: Translation) -> Walk:
         """To a Service: as forwarded packets are, but for those that Felix takes for the host's."""
-        if translation.refusal or walk.ended:
+        if translation.refusal or walk.ended or walk.connection is Connection.ESTABLISHED:
             return self._paths.translated(walk, link, translation)
         is_own = translation.access is Access.NODE_PORT
-        if is_own and walk.connection is Connection.NEW and not self._is_forwarded(walk, link):
+        if is_own and not self._is_forwarded(walk, link):
             return self._to_the_host_first(walk, link)
         hosts = [
             one

@@ -12,7 +12,8 @@ from service.net.intervals import IntervalSet
 from service.net.prefixes import Family, addresses_in, format_ip
 from service.policy.cause import Direction, Hook, Reason
 from service.policy.hooks import BYPASSED
-from service.policy.stages import Stage, Verdict
+from service.policy.profile import Dataplane
+from service.policy.stages import Connection, Stage, Verdict
 
 if TYPE_CHECKING:
     from service.net.prefixes import Address
@@ -62,9 +63,14 @@ class Local:
         return walk.told(stage) if is_known else walk.refused(stage)
 
     def endpoint_to_host(self, walk: Walk, link: Link) -> Walk:
-        """Felix's ``defaultEndpointToHostAction``; after Return the host's own rules are taken to accept."""
+        """Felix's ``defaultEndpointToHostAction``; after Return the host's own rules are taken to accept.
+
+        What conntrack knows the pod's own chain has accepted before, for the whole table.
+        """
         felix = self._world.felix(link.node)
         if link.pod is None or not felix.programs(self._family):
+            return walk
+        if walk.connection is Connection.ESTABLISHED and felix.dataplane is not Dataplane.BPF:
             return walk
         action = felix.endpoint_to_host_action
         verdict = _TO_HOST.get(action, Verdict.DENY)

@@ -125,8 +125,13 @@ class Walk:
             self.lose(host)
 
     def endpoint_to_host(self, host: Host, pod: Endpoint, packet: Packet) -> None:
-        """DefaultEndpointToHostAction; Return leaves it to the host's own rules, which accept."""
+        """DefaultEndpointToHostAction; Return leaves it to the host's own rules, which accept.
+
+        WEGR has accepted established packets for the whole table before.
+        """
         if not host.is_programmed(packet.family):
+            return
+        if packet.established and host.dataplane != "bpf":
             return
         action = host.felix.get("defaultEndpointToHostAction") or "Drop"
         verdict = {"Drop": "deny", "Accept": "allow", "Return": "undecided"}[action]

@@ -124,6 +124,11 @@ def test_a_backend_on_the_host_itself_is_unknown():
     assert "a backend on the host itself" in found.unknown[0]
 
 
+def test_established_packets_pass_to_a_backend_on_the_host_itself():
+    found = answer(ipvs(w1_hep(), *web((W1, "w1"))), port=30080, established=True)
+    assert "allowed" == found.disposition
+
+
 def test_established_packets_pass_normal_policy_as_ever():
     assert "allowed" == disposition(ipvs(w1_hep(), DENY_30500), port=30500, established=True)
 

@@ -209,6 +209,13 @@ def test_established_connections_pass_pods_too():
     assert ("allowed", "established") == (found.disposition, found.stages[2].reason)
 
 
+def test_established_connections_pass_to_the_host_whatever_is_done_with_new_ones():
+    felix = make_felix_configuration(defaultEndpointToHostAction="Drop")
+    asked = {"sender": pod("one"), "to": {"node": "w1"}}
+    found = [fate(felix, **asked, established=known) for known in (False, True)]
+    assert ["denied", "allowed"] == found
+
+
 def test_neighbour_discovery_reaches_the_host_whatever_policy_says():
     felix = make_felix_configuration(defaultEndpointToHostAction="Drop")
     node = make_node("w1", internal=[W1, "fd00::11"])
