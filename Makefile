@@ -57,7 +57,7 @@ nightly: $(STAMP) ## compare sets, traces and the model in WORLDS worlds (100,00
 mutants: $(STAMP) ## try COUNT (300) mutants of each pure floor, or of FLOOR, drawn by SEED
 	$(BIN)/python -m tests.mutants --output build/proof/mutants.json $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(FLOOR),--floor $(FLOOR))
 
-PROOFS := conformance kernel nightly mutants fuzz soak
+PROOFS := conformance reach-conformance kernel nightly mutants fuzz soak
 .PHONY: proof
 proof: $(STAMP) ## write docs/proof.md from the runs whose numbers are in build/proof; ALL=1 runs them first, for hours
 	$(if $(ALL),$(MAKE) --no-print-directory $(PROOFS))
@@ -95,7 +95,7 @@ check: $(STAMP) ## format, lint, types, import contracts, OpenAPI, dependencies,
 
 .PHONY: reach-conformance
 reach-conformance: $(STAMP) ## ask reach for every flow of the measured worlds
-	NODEWARD_REACH_WORLDS=1000 $(BIN)/pytest tests/conformance/test_reach.py -q --timeout 7200
+	$(BIN)/python -m tests.conformance.reached tests/conformance/felix.tar.xz --output build/proof/reach.json
 
 .PHONY: docs
 docs: $(STAMP) ## write the pages that are generated from the code
