@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.agreement.tally import IMPOSSIBLE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -47,6 +49,14 @@ def _conformance(found: Found) -> Iterator[str]:
         yield from (f"- {one}" for one in found["unknown"])
 
 
+def _reach(found: Found) -> Iterator[str]:
+    yield (
+        "The same verdicts, each looked for in the exact sets that answer a question with protocol, ports and ICMP "
+        "left open.\n"
+    )
+    yield from _table(tuple(found), [tuple(found.values())])
+
+
 def _kernel(found: Found) -> Iterator[str]:
     yield (
         f"{_n(found['packets'])} packets in {_n(found['worlds'])} drawn worlds: {_n(found['allowed'])} allowed, "
@@ -73,6 +83,11 @@ def _agreement(found: Found) -> Iterator[str]:
         "that matched."
     )
     yield from _some("Not met", found["holes"])
+    yield "\nNo cells, since no rule can match there, are these hooks and criteria:\n"
+    by_reason: dict[str, list[str]] = {}
+    for (hook, criterion), why in IMPOSSIBLE.items():
+        by_reason.setdefault(why, []).append(f"{hook} {criterion}")
+    yield from (f"- {why}: {', '.join(named)}" for why, named in by_reason.items())
 
 
 def _fuzz(found: Found) -> Iterator[str]:
@@ -106,6 +121,12 @@ def _soak(found: Found) -> Iterator[str]:
 
 PARTS: tuple[tuple[str, str, str, Callable[[Found], Iterator[str]]], ...] = (
     ("conformance", "Calico's real dataplane", "make conformance", _conformance),
+    (
+        "reach",
+        "Calico's real dataplane, against sets",
+        "make reach-conformance",
+        _reach,
+    ),
     ("kernel", "A real kernel", "make kernel", _kernel),
     ("agreement", "Sets, traces and the reference model", "make nightly", _agreement),
     ("mutants", "Mutation testing of the pure floors", "make mutants", _mutants),
