@@ -107,9 +107,9 @@ class Programs:
         """Whether a pod's call was translated by its socket already, where preDNAT policy would see that."""
         if way.link.pod is None or way.hep is None or not translation.by_kube_proxy:
             return ""
-        balancing = self._felix(way.link.node).connect_balancing
+        felix = self._felix(way.link.node)
         is_asked = self._world.resolve(way.hep, Hook.PRE_DNAT, Direction.INGRESS)
-        if balancing == "Disabled" or not is_asked:
+        if felix.connect_balancing == "Disabled" or not (felix.programs(self._family) and is_asked):
             return ""
         return f"{_EBPF}: which destination preDNAT policy sees in a call of {translation.call}"
 

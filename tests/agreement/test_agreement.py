@@ -16,6 +16,8 @@ from tests.kernel import worlds as kernel_worlds
 from tests.kernel.calls import Calls
 
 EACH = 600
+CHANCE = "the verdict depends on the source port of the packet that carries it"
+"""What no object tells: the model tries one such port."""
 FIRST = 1_000_000
 """Beyond the worlds of a night, so that both together see more."""
 
@@ -27,7 +29,7 @@ def test_sets_traces_and_the_model_agree_in_drawn_worlds(part):
     found = judged(range(first, first + EACH), 4)
     assert [] == found.differing
     assert EACH * 4 == found.dispositions.total()
-    assert {} == dict(found.withheld)
+    assert set(found.withheld) <= {CHANCE}
 
 
 def test_every_hook_and_action_comes_to_match_in_few_worlds():
