@@ -33,21 +33,32 @@ def main() -> int:
             door.answer()
             if number % 50_000 == 0:
                 sys.stderr.write(f"{number} reviews, {door.counts}\n")
+                _write(given.output, _figures(door, given.seed, started))
     except FuzzError as error:
         sys.stderr.write(f"seed {given.seed}: {error}\n")
         return 1
-    figures = {
-        "reviews": given.reviews,
-        "seed": given.seed,
+    figures = _figures(door, given.seed, started)
+    sys.stdout.write(f"{json.dumps(figures)}\n")
+    _write(given.output, figures)
+    return 0
+
+
+def _figures(door: Door, seed: int, started: float) -> dict[str, object]:
+    """What has been answered so far."""
+    return {
+        "reviews": door.counts.total(),
+        "seed": seed,
         "answers": dict(door.counts),
         "slowest_ms": round(door.slowest_s * 1000, 1),
         "seconds": round(time.monotonic() - started),
     }
-    sys.stdout.write(f"{json.dumps(figures)}\n")
-    if given.output:
-        given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(f"{json.dumps(figures, indent=2)}\n")
-    return 0
+
+
+def _write(path: Path | None, figures: dict[str, object]) -> None:
+    """Leave *figures* in a file, where one is asked for: a run that is ended leaves what it has."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{json.dumps(figures, indent=2)}\n")
 
 
 if __name__ == "__main__":
