@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.bench.cluster import Size, objects
 from tests.bench.measure import Figure
@@ -21,15 +21,16 @@ from tests.webhook_door import WebhookDoor, free_port
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _ROUNDS = 5
 _ROUND_S = 1.0
 _MOST_REQUESTS = 5_000
 _START_S = 120.0
 _HEADERS = {"Content-Type": "application/json"}
-_REVIEWS = ("create Service", "create host policy")
-_CONNECTIONS = (1, 8)
+_CONNECTIONS = (1, 8, 64)
+_BODIES = 256
+"""Reviews of one kind, each of another object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +40,43 @@ class Target:
     port: int
     trusted: ssl.SSLContext
 
-    def answered(self, body: bytes, connections: int) -> float:
-        """Requests a second over so many keep-alive connections, in one bounded round."""
+    def answered(self, bodies: Sequence[bytes], connections: int) -> Round:
+        """One bounded round over so many keep-alive connections, each with *bodies* in turn."""
         start = time.perf_counter()
         with ThreadPoolExecutor(connections) as pool:
-            asked = [pool.submit(self._ask, body, start + _ROUND_S) for _ in range(connections)]
-            answered = sum(one.result() for one in asked)
-        return answered / (time.perf_counter() - start)
+            asked = [
+                pool.submit(self._ask, bodies, number, start + _ROUND_S)
+                for number in range(connections)
+            ]
+            took_s = [one for answered in asked for one in answered.result()]
+        rate = len(took_s) / (time.perf_counter() - start)
+        return Round(rate, sorted(took_s)[int(0.99 * (len(took_s) - 1))])
 
-    def _ask(self, body: bytes, end: float) -> int:
-        """How many reviews one connection got answered until *end*."""
-        count = 0
+    def _ask(self, bodies: Sequence[bytes], first: int, end: float) -> list[float]:
+        """How long each review of one connection took that was answered until *end*."""
+        took_s: list[float] = []
         connection = HTTPSConnection("127.0.0.1", self.port, context=self.trusted, timeout=60)
         try:
-            while time.perf_counter() < end and count < _MOST_REQUESTS:
+            while time.perf_counter() < end and len(took_s) < _MOST_REQUESTS:
+                body = bodies[(first * 7 + len(took_s)) % len(bodies)]
+                began = time.perf_counter()
                 connection.request("POST", "/admit?timeout=30s", body, _HEADERS)
                 answer = connection.getresponse()
-                if b'"allowed":true' not in answer.read() or answer.status != 200:
-                    raise AssertionError(f"the review was not allowed: {answer.status}")
-                count += 1
+                told = answer.read()
+                took_s.append(time.perf_counter() - began)
+                if b'"allowed":' not in told or answer.status != 200:
+                    raise AssertionError(f"the review was not answered: {answer.status}")
         finally:
             connection.close()
-        return count
+        return took_s
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Requests a second, and the seconds within which 99 of 100 were answered."""
+
+    rate: float
+    p99_s: float
 
 
 def throughput(size: Size) -> Iterator[Figure]:
@@ -78,22 +94,59 @@ def throughput(size: Size) -> Iterator[Figure]:
 
 
 def _shares(size: Size, door: Target, constant: Target) -> Iterator[Figure]:
-    chosen = {name: body for name, body in bodies().items() if name in _REVIEWS}
-    for name, body in chosen.items():
+    for name, listed in _reviews().items():
         for target in (door, constant):
-            target.answered(
-                body, 1
-            )  # the first review of a world pays for what all later ones share
+            target.answered(listed, 1)  # the first pays for what all later ones share
         for connections in _CONNECTIONS:
             rounds = [
-                (constant.answered(body, connections), door.answered(body, connections))
+                (constant.answered(listed, connections), door.answered(listed, connections))
                 for _ in range(_ROUNDS)
             ]
-            bare, judged = (statistics.median(values) for values in zip(*rounds, strict=True))
-            label = f"{name}, {size}, {connections} connections"
-            yardstick = Figure(f"constant answer to {label}", bare, "1/s")
-            yield yardstick
-            yield Figure(f"HTTPS {label}", judged, "1/s", yardstick.name, judged / bare)
+            yield from _figures(f"{name}, {size}, {connections} connections", rounds)
+
+
+def _figures(label: str, rounds: list[tuple[Round, Round]]) -> Iterator[Figure]:
+    """Rates and 99th percentiles of the door as multiples of those of the constant handler."""
+    bare, judged = (
+        statistics.median(one.rate for one in side) for side in zip(*rounds, strict=True)
+    )
+    yardstick = Figure(f"constant answer to {label}", bare, "1/s")
+    yield yardstick
+    yield Figure(f"HTTPS {label}", judged, "1/s", yardstick.name, judged / bare)
+    bare, judged = (
+        statistics.median(one.p99_s * 1e3 for one in side) for side in zip(*rounds, strict=True)
+    )
+    yardstick = Figure(f"99 % of constant answers to {label}", bare, "ms")
+    yield yardstick
+    yield Figure(f"99 % of HTTPS {label}", judged, "ms", yardstick.name, judged / bare)
+
+
+def _reviews() -> dict[str, list[bytes]]:
+    """The reviews that are measured, each of many objects: guarded Services, and the same with another port.
+
+    The last are refused: they take away the guard of all ports.
+    """
+    one = bodies()
+    service = json.loads(one["create Service"])
+    return {
+        "create Service": [_named(service, number) for number in range(_BODIES)],
+        "create host policy": [
+            _named(json.loads(one["create host policy"]), number) for number in range(_BODIES)
+        ],
+        "refused: delete guard": [one["delete guard"]],
+    }
+
+
+def _named(review: dict[str, Any], number: int) -> bytes:
+    """The review with a name of its own and, for a Service, a node port of its own."""
+    request = json.loads(json.dumps(review))
+    asked = request["request"]
+    asked["uid"], asked["name"] = f"review-{number}", f"new-{number}"
+    asked["object"]["metadata"]["name"] = f"new-{number}"
+    for port in asked["object"]["spec"].get("ports", ()):
+        if "nodePort" in port:
+            port["nodePort"] = 30_000 + number * 10
+    return json.dumps(request).encode()
 
 
 class _Constant:
