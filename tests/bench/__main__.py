@@ -49,7 +49,8 @@ In every cluster each node has one host endpoint in one of ten zones, one policy
 together. A pod is 1.2 kB of JSON.
 
 Beside them is what one would pick instead, where `make bench-peers` has installed it, asked the same
-question. network-config-analyzer tells which pods may call which; it knows no host endpoint, no preDNAT or
+question. network-config-analyzer tells which pods may call which, Nodeward the same for classes of pods that
+nothing tells apart, each with its members. The peer knows no host endpoint, no preDNAT or
 untracked policy, no node port and no NAT. OPA evaluates [rules in Rego](../tests/bench/nodeport.rego) that
 compare labels and take the first policy that speaks of every source; they know no addresses, no other
 selectors, no tiers, no failsafe ports, and give no packet that proves the answer.

@@ -27,8 +27,8 @@ from service.model.decode import decode_object
 from service.model.meta import Decoded
 from service.model.snapshot import Snapshot
 from service.net.prefixes import Family
-from service.policy.question import parse_question
-from service.policy.reach import reach
+from service.policy.connectivity import connectivity as connectivity_of
+from service.policy.stages import Disposition
 from service.policy.world import World
 from tests.bench import connectivity
 from tests.bench.cluster import Size, objects
@@ -43,7 +43,6 @@ _REGO = Path(__file__).with_name("nodeport.rego")
 _PODS = (20, 100, 300)
 _HOSTS = ((100, 100), (1_000, 1_000), (5_000, 10_000))
 _LONGEST_S = 300
-_EVERY_CALL = {"from": {"pod": "*"}, "to": {"pod": "*"}, "family": 4}
 
 
 def beside() -> Iterator[Figure]:
@@ -98,8 +97,8 @@ def _calls(pods: int) -> _Asked:
     listed = list(connectivity.objects(pods))
 
     def ours() -> object:
-        found = reach(_world(listed), parse_question(_EVERY_CALL))
-        return found.permitted(Family.V4)
+        found = connectivity_of(_world(listed), Family.V4)
+        return found.classes, found.answer.space(Family.V4, Disposition.ALLOWED)
 
     def theirs(folder: Path) -> list[str]:
         with (folder / "cluster.yaml").open("w") as stream:
