@@ -8,7 +8,7 @@ from service.net.headerspace import Field
 from service.net.prefixes import Family
 from service.policy.flow_query import FlowError
 from service.policy.question import parse_question
-from service.policy.reach import reach
+from service.policy.reach import TooOpenError, reach
 from service.policy.stages import Disposition
 from service.policy.trace import trace
 from tests.factories import make_gnp, make_ippool, make_pod
@@ -219,3 +219,27 @@ def test_a_question_that_cannot_be_understood_is_pointed_at(question, pointer):
     with pytest.raises(FlowError) as raised:
         parse_question(question)
     assert pointer == raised.value.location.pointer
+
+
+ADVICE = {
+    "from": 'name the senders in "from"',
+    "to": 'name the destinations in "to"',
+    "port": 'bind "protocol" and "port"',
+    "via": 'say in "via" where packets come in',
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ({}, ["from", "to", "port", "via"]),
+        ({"from": {"node": "w1"}}, ["to", "port"]),
+        ({"from": {"outside": True}, "to": {"ip": "10.96.0.9"}}, ["port", "via"]),
+        ({"from": {"outside": True}, "via": {"node": "w1"}}, ["to", "port"]),
+        ({"to": {"node": "w1"}, "protocol": "UDP"}, ["from"]),
+    ],
+)
+def test_a_question_that_is_too_open_says_what_would_leave_less(question, expected):
+    with pytest.raises(TooOpenError) as raised:
+        reach(guarded(*web(POD_ON_W1)), parse_question({"family": 4, **question}), limit=1)
+    assert expected == [name for name, advice in ADVICE.items() if advice in raised.value.detail]
