@@ -12,7 +12,7 @@ from service.cli.certs import development_certificates
 if TYPE_CHECKING:
     from service.cluster.watch import Cluster, Manifests
 
-_THREADS = 16
+THREADS = 16
 _WAITING_THREADS = 128
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _MANIFESTS = click.Path(exists=True)
@@ -117,7 +117,7 @@ def _threads(served: Manifests | Cluster) -> int:
     """Enough that a hundred denials a second, which wait about half of one each, hold up nobody else."""
     from service.cluster.watch import Cluster
 
-    return _WAITING_THREADS if isinstance(served, Cluster) else _THREADS
+    return _WAITING_THREADS if isinstance(served, Cluster) else THREADS
 
 
 def _served(paths: tuple[str, ...], *, cluster: bool, context: str) -> Manifests | Cluster:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.cli.webhook import THREADS
 from service.serving import process
 from webhook.server import Options
 from webhook.tls import Contexts
@@ -32,7 +33,7 @@ def app(environ: dict[str, object], start: Callable[..., object]) -> Iterable[by
 
 if __name__ == "__main__":
     bind, certificate, key = sys.argv[1:]
-    options = Options(bind=bind, certfile=certificate, keyfile=key, workers=1, threads=8)
+    options = Options(bind=bind, certfile=certificate, keyfile=key, workers=1, threads=THREADS)
     contexts = Contexts(Path(certificate), Path(key))
     settings = {**asdict(options), "ssl_context": lambda _config, _default: contexts.current()}
     process.run(settings, lambda: app)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPSConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,16 +29,18 @@ _MOST_REQUESTS = 5_000
 _START_S = 120.0
 _HEADERS = {"Content-Type": "application/json"}
 _CONNECTIONS = (1, 8, 64)
+_ALLOWED, _REFUSED = b'"allowed":true', b'"allowed":false'
 _BODIES = 256
 """Reviews of one kind, each of another object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server on loopback, and what to trust it by."""
+    """A server on loopback, what to trust it by, and what its answers hold."""
 
     port: int
     trusted: ssl.SSLContext
+    expected: bytes = _ALLOWED
 
     def answered(self, bodies: Sequence[bytes], connections: int) -> Round:
         """One bounded round over so many keep-alive connections, each with *bodies* in turn."""
@@ -64,8 +66,8 @@ class Target:
                 answer = connection.getresponse()
                 told = answer.read()
                 took_s.append(time.perf_counter() - began)
-                if b'"allowed":' not in told or answer.status != 200:
-                    raise AssertionError(f"the review was not answered: {answer.status}")
+                if answer.status != 200 or self.expected not in told:
+                    raise AssertionError(f"not the expected answer: {answer.status} {told[:200]!r}")
         finally:
             connection.close()
         return took_s
@@ -95,11 +97,12 @@ def throughput(size: Size) -> Iterator[Figure]:
 
 def _shares(size: Size, door: Target, constant: Target) -> Iterator[Figure]:
     for name, listed in _reviews().items():
-        for target in (door, constant):
+        judging = replace(door, expected=_REFUSED if name.startswith("refused") else _ALLOWED)
+        for target in (judging, constant):
             target.answered(listed, 1)  # the first pays for what all later ones share
         for connections in _CONNECTIONS:
             rounds = [
-                (constant.answered(listed, connections), door.answered(listed, connections))
+                (constant.answered(listed, connections), judging.answered(listed, connections))
                 for _ in range(_ROUNDS)
             ]
             yield from _figures(f"{name}, {size}, {connections} connections", rounds)
