@@ -76,8 +76,23 @@ def test_every_page_is_that_of_a_check():
 
 
 WITHOUT_CASES = {
-    "admitted-unreviewed": "it asks a store and a server: tests/apiserver/test_follow.py"
+    "admitted-unreviewed": "it asks a store and a server: tests/apiserver/test_serve_cluster.py"
 }
+
+_RULES = "tests/unit/checks/test_rule_checks.py"
+WITHOUT_A_CASE = {
+    (
+        "apiserver-lockout",
+        "callback-may-be-cut-off",
+    ): "tests/unit/checks/test_apiserver_callbacks.py",
+    ("nodeport-unguarded", "others-exposed"): "tests/unit/checks/test_nodeport_unguarded.py",
+    ("redundant-rule", "within-policy"): _RULES,
+    ("shadowed-rule", "earlier-tier"): _RULES,
+    ("shadowed-rule", "failsafe"): _RULES,
+    ("shadowed-rule", "never-logs"): _RULES,
+    ("shadowed-rule", "never-passes"): _RULES,
+}
+"""The file with the test of each reason that no case shows."""
 
 
 @pytest.mark.parametrize(
@@ -87,6 +102,26 @@ WITHOUT_CASES = {
 )
 def test_every_check_has_a_case_that_it_passes_and_one_that_it_does_not(check):
     assert {True, False} == {good for told in EXPECTATIONS for good in outcomes(told, check.id)}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [one for one in checks() if one.id not in WITHOUT_CASES],
+    ids=lambda check: check.id,
+)
+def test_every_reason_is_that_of_a_case_or_has_a_unit_test(check):
+    named = {one.get("reason") for told in EXPECTATIONS for one in expected_of(told, check.id)}
+    untold = set(check.reasons) - named
+    assert sorted(untold) == sorted(reason for one, reason in WITHOUT_A_CASE if one == check.id)
+    for reason in untold:
+        assert reason in (ROOT / WITHOUT_A_CASE[check.id, reason]).read_text("utf-8")
+
+
+def expected_of(told, check):
+    """What a case expects of a check, of the audit and of reviews."""
+    findings = (told.get("audit") or {}).get("findings") or ()
+    reviews = [told["review"]] if "review" in told else (told.get("reviews") or {}).values()
+    return [one for one in (*findings, *reviews) if one.get("check") == check]
 
 
 def outcomes(told, check):
