@@ -23,7 +23,8 @@ from certs.folder import Folder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_START_S = 30.0
+_START_S = 120.0
+"""A loaded machine starts a door slowly; one that has ended is told at once."""
 _STOP_S = 20.0
 
 

@@ -125,9 +125,9 @@ def _figures(label: str, rounds: list[tuple[Round, Round]]) -> Iterator[Figure]:
 
 
 def _reviews() -> dict[str, list[bytes]]:
-    """The reviews that are measured, each of many objects: guarded Services, and the same with another port.
+    """The reviews that are measured, by what is asked: of many objects where the door admits them.
 
-    The last are refused: they take away the guard of all ports.
+    The one that is refused takes away the guard of all ports.
     """
     one = bodies()
     service = json.loads(one["create Service"])
