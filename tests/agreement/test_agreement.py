@@ -32,6 +32,12 @@ def test_sets_traces_and_the_model_agree_in_drawn_worlds(part):
     assert set(found.withheld) <= {CHANCE}
 
 
+@pytest.mark.parametrize("number", [425])
+def test_what_the_trace_once_did_not_know_it_tells(number):
+    found = judged(range(number, number + 1), 4)
+    assert ([], {}) == (found.differing, dict(found.withheld))
+
+
 def test_every_hook_and_action_comes_to_match_in_few_worlds():
     met = {cell[:2] for cell in judged(range(FIRST, FIRST + 150), 4).cells}
     expected = {(hook, action) for hook in HOOKS for action in ACTIONS}

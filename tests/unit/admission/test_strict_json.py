@@ -27,6 +27,7 @@ def test_a_pair_of_escaped_surrogates_is_one_character():
         (b'"\xff"', "byte 1 is not UTF-8"),
         ('"\N{BYTE ORDER MARK}"'.encode("utf-16"), "is not UTF-8"),
         (b'{"a": 1, "b": {"a": 1, "a": 2}}', "'a' stands twice"),
+        (b'{"a": 1, "b": 2, "b": 3}', "'b' stands twice"),
         (b"[NaN]", "NaN is no JSON number"),
         (b"[-Infinity]", "-Infinity is no JSON number"),
         (b"[1e999]", "out of range"),

@@ -167,6 +167,15 @@ def test_without_either_translation_a_hosts_calls_are_unknown():
     assert "are not translated" in found.unknown[0]
 
 
+@pytest.mark.parametrize(("balancing", "expected"), [("TCP", "allowed"), ("Disabled", "unknown")])
+def test_sockets_translate_a_hosts_calls_where_programs_do_not(balancing, expected):
+    felix = make_felix_configuration(
+        bpfConnectTimeLoadBalancing=balancing, bpfHostNetworkedNATWithoutCTLB="Disabled"
+    )
+    call = {"from": {"node": "w1"}, "to": {"ip": "10.96.0.9"}, "port": 80}
+    assert expected == disposition(ebpf(felix, *PODS, *web(ON_W1)), **call)
+
+
 def test_outbound_failsafe_ports_pass_before_policy():
     out = {"from": {"node": "w1"}, "to": {"ip": "198.51.100.7"}}
     assert "allowed" == disposition(ebpf(hep()), **out, protocol="UDP", port=53)

@@ -212,6 +212,11 @@ def test_a_port_that_no_api_server_takes_is_refused_with_its_place(port, place):
     assert (Layer.SCHEMA, f"/spec/ingress/0/ports/0{place}") in problems(with_port(**port))
 
 
+@pytest.mark.parametrize("port", [{"start": 80, "end": 80}, {"start": 1, "end": 65535}])
+def test_a_range_may_be_of_one_port_or_of_all(port):
+    assert [] == problems(with_port(portRange=port))
+
+
 def test_a_baseline_policy_is_read():
     rules = [{"action": "Deny", "to": [{"networks": ["0.0.0.0/0"]}]}]
     [rule] = make_baseline_admin_network_policy(egress=rules).egress
