@@ -31,7 +31,7 @@ _HEADERS = {"Content-Type": "application/json"}
 _CONNECTIONS = (1, 8, 64)
 _ALLOWED, _REFUSED = b'"allowed":true', b'"allowed":false'
 _BODIES = 256
-"""Reviews of one kind, each of another object."""
+"""Reviews of one kind, each of another object; a refusal, which takes long, is one, at one connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _shares(size: Size, door: Target, constant: Target) -> Iterator[Figure]:
         judging = replace(door, expected=_REFUSED if name.startswith("refused") else _ALLOWED)
         for target in (judging, constant):
             target.answered(listed, 1)  # the first pays for what all later ones share
-        for connections in _CONNECTIONS:
+        for connections in _CONNECTIONS if len(listed) > 1 else _CONNECTIONS[:1]:
             rounds = [
                 (constant.answered(listed, connections), judging.answered(listed, connections))
                 for _ in range(_ROUNDS)

@@ -70,4 +70,4 @@ def test_a_bad_question_is_pointed_at(states, capsys):
 
 def test_a_question_that_means_too_much_is_refused(states, capsys):
     assert ExitCode.UNREADABLE == run(["diff", *states, "--limit", "1"])
-    assert "more than 1 pairs of senders and targets" in capsys.readouterr().err
+    assert "6 pairs are meant, of 2 senders" in capsys.readouterr().err
