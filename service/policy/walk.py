@@ -143,7 +143,7 @@ class Walk:
         )
         if not self.open.may:
             return self._telling(replace(blank, note="accepted before"))
-        if hep and self.connection is Connection.ESTABLISHED and hook is not Hook.UNTRACKED:
+        if hep and self._is_known(blank):
             return self._established(blank)
         halts = stalled(self.world, link.node) if hep else ()
         if halts:
@@ -161,7 +161,7 @@ class Walk:
             return self
         if not self.open.may:
             return self._telling(replace(blank, note="accepted before"))
-        if self.connection is Connection.ESTABLISHED and chain.hook is not Hook.UNTRACKED:
+        if self._is_known(blank):
             return self._established(blank)
         partition = evaluate(chain, self.open, matcher=self.world.matcher, namespaces=namespaces)
         seen: tuple[Look, ...] = ()
@@ -177,7 +177,7 @@ class Walk:
 
     def _at_pod(self, pod: WorkloadEndpoint, direction: Direction) -> Walk:
         blank = Stage(pod.node, Hook.WORKLOAD, direction, Verdict.SKIPPED, endpoint=pod.name)
-        if self.connection is Connection.ESTABLISHED:
+        if self._is_known(blank):
             return self._established(blank)
         halts = stalled(self.world, pod.node)
         if halts:
@@ -197,7 +197,7 @@ class Walk:
         """The walk of many packets after the hooks of pods of the node of *pod*, each at its own."""
         if self.ended:
             return self
-        if self.connection is Connection.ESTABLISHED:
+        if self._is_known(blank):
             return self._established(blank)
         partition = fate_in_crowds(self.world, pod, self.open, direction=blank.direction, fate=fate)
         return self._judged(blank, partition, ())
@@ -362,15 +362,26 @@ class Walk:
     def _telling(self, stage: Stage) -> Walk:
         return replace(self, stages=(*self.stages, stage))
 
+    def _is_known(self, blank: Stage) -> bool:
+        """Whether Felix lets conntrack decide at this hook: not where it programs nothing for the family."""
+        if self.connection is Connection.NEW or blank.hook is Hook.UNTRACKED:
+            return False
+        return self.world.felix(blank.node).programs(self.open.may.family)
+
     def _established(self, blank: Stage) -> Walk:
-        """Conntrack lets the packet by: accepted in the filter table, out of the mangle table."""
-        if blank.hook is Hook.PRE_DNAT:
-            verdict, after = Verdict.UNDECIDED, self
-        else:
-            nothing = _nothing(self.open.may)
-            verdict, after = Verdict.ALLOW, replace(self, open=nothing, accepted=self.live)
+        """Conntrack lets the packet by: accepted in the filter table, out of the mangle table.
+
+        Those that an earlier hook accepted never come here.
+        """
+        met, ledger = self.open.may, self.ledger
+        is_kept = blank.hook is not Hook.PRE_DNAT
+        verdict = Verdict.ALLOW if is_kept else Verdict.UNDECIDED
         stage = replace(blank, verdict=verdict, reason=Reason.ESTABLISHED.value)
-        return after.told(stage)
+        after, cause = self._telling(stage), cause_of(stage)
+        if not is_kept:
+            return replace(after, ledger=ledger.left_alone(met, cause))
+        ledger = ledger.accepted(met, cause)
+        return replace(after, open=_nothing(met), accepted=self.live, ledger=ledger)
 
     def _doubts(self, partition: Partition) -> tuple[str, ...]:
         """Why the verdict of a hook is not one; if all facts are known, the packets are not."""

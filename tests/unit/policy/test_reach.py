@@ -171,6 +171,19 @@ def test_a_witness_is_traced_to_the_disposition_of_its_part(question):
     ]
 
 
+def test_what_untracked_policy_accepts_is_not_told_of_conntrack():
+    rule = {"action": "Allow", "protocol": "UDP"}
+    untracked = make_gnp(
+        "ut", doNotTrack=True, applyOnForward=True, types=["Ingress"], ingress=[rule]
+    )
+    asked = {"from": CLIENT, "to": {"node": "w1"}, "port": 9100, "established": True}
+    answer = reached(world(w1_hep(), untracked), **asked)
+    assert [
+        ("GlobalNetworkPolicy ut, ingress rule 0", [{"protocol": ["UDP"]}]),
+        ("established", [{"protocol": ["TCP", "SCTP"]}]),
+    ] == of(answer, "allowed")
+
+
 def test_a_rule_on_the_source_port_of_the_packet_that_carries_another_leaves_it_open():
     rule = {"action": "Deny", "protocol": "UDP", "source": {"ports": [40000]}}
     policy = make_gnp(

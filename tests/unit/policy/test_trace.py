@@ -9,6 +9,7 @@ from service.policy.stages import Detail
 from service.policy.trace import trace
 from service.policy.world import World
 from tests.factories import (
+    make_felix_configuration,
     make_gnp,
     make_hep,
     make_node,
@@ -205,6 +206,15 @@ def test_an_established_connection_passes_all_but_untracked_policy():
         "ut", doNotTrack=True, applyOnForward=True, ingress=[{"action": "Deny"}], types=["Ingress"]
     )
     assert "denied" == disposition(world(w1_hep(), untracked), established=True)
+
+
+def test_conntrack_decides_nothing_where_felix_programs_no_ipv6():
+    on_w3 = make_hep("w3", node="w3", interfaceName="*")
+    felix = make_felix_configuration(ipv6Support=False)
+    where = world(make_node("w3", internal="fd00::3"), on_w3, felix)
+    flow = {"from": {"ip": "2001:db8::9"}, "to": {"node": "w3"}}
+    found = answer(where, established=True, **flow)
+    assert {"no-host-endpoint"} == {stage.reason for stage in found.stages}
 
 
 def test_a_windows_node_is_not_judged():
