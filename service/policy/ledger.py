@@ -123,6 +123,17 @@ class Ledger:
         """The ledger after nothing was decided of *packets*."""
         return replace(self, passed=(Share(cause, self.sent(packets)),))
 
+    def behind(self, packets: HeaderSpace, carrier: Ledger) -> Ledger:
+        """The ledger after *packets* shared the fate of the one packet that *carrier* tells of."""
+        sent = self.sent(packets)
+
+        def shared(shares: Iterable[Share[Cause]]) -> tuple[Share[Cause], ...]:
+            return tuple(Share(cause, sent) for cause in dict.fromkeys(one.label for one in shares))
+
+        if carrier.lost:
+            return replace(self, lost=(*self.lost, *shared(carrier.lost)))
+        return replace(self, kept=(*self.kept, *map(shared, carrier.kept[-1:])))
+
     def doubted(self, sent: HeaderSpace, reasons: Doubts) -> Ledger:
         """The ledger after it turned out that nobody can tell of the packets *sent*."""
         if not sent or not reasons:

@@ -306,13 +306,12 @@ class Walk:
         if self.ended:
             return self
         walk = replace(self, stages=(*self.stages, *carrier.stages))
+        ledger = self.ledger.behind(self.live.may, carrier.ledger)
         match carrier.disposition:
             case Disposition.ALLOWED:
-                return walk
+                return replace(walk, ledger=ledger)
             case Disposition.DENIED:
-                nothing, ledger = _nothing(self.open.may), self.ledger
-                for cause in dict.fromkeys(share.label for share in carrier.ledger.lost):
-                    ledger = ledger.refused(self.live.may, cause)
+                nothing = _nothing(self.open.may)
                 return replace(walk, open=nothing, accepted=nothing, ledger=ledger)
             case Disposition.UNKNOWN:
                 return walk.stopped(*carrier.unknown, *carrier.beyond)
