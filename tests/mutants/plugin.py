@@ -30,6 +30,8 @@ _CPU_LIMIT_S, _LIMIT_S = 40, 200
 """Of processor time, which a busy machine does not shorten; and of time, for what waits for ever."""
 _BUDGET_S = 15
 """Seconds of tests, as they took without a mutant, that one mutant is worth."""
+_START_S = 0.02
+"""What any test costs besides, so that the quickest are not first for being quick alone."""
 
 
 @dataclass(slots=True)
@@ -57,7 +59,7 @@ class Mutants:
         self._floors, self._processes, self._tried = floors, processes, tried
         self._tests: dict[tuple[str, int], list[str]] = {}
         self._took_s: dict[str, float] = {}
-        self._breadth: dict[str, int] = defaultdict(int)
+        self._nearness: dict[tuple[str, str], float] = defaultdict(float)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In place of pytest's own loop."""
@@ -91,7 +93,7 @@ class Mutants:
                     own = [test for test in tests if test]
                     self._tests[path, line_number] = own
                     for test in own:
-                        self._breadth[test] += 1
+                        self._nearness[path, test] += 1 / len(own)
 
     def _measured(self, session: pytest.Session, data: Path, times: Path) -> int:
         cov = coverage.Coverage(data_file=str(data), source=["service"], config_file=False)
@@ -141,12 +143,13 @@ class Mutants:
         time.sleep(0.01)
 
     def _nearest(self, site: Site) -> list[str]:
-        """The tests that run the line: those that run little else first, as many as fit in the budget."""
-        tests = self._tests.get((str(site.path), site.line), [])
-        mirror = f"tests/unit/{'/'.join(site.path.parent.parts[1:])}/"
+        """The tests that run the line, as many as fit in the budget: those first that, for the time that
+        they take, run most lines of the module that few others run.
+        """
+        path = str(site.path)
         ordered = sorted(
-            set(tests),
-            key=lambda one: (not one.startswith(mirror), self._breadth[one] * self._took_s[one]),
+            set(self._tests.get((path, site.line), [])),
+            key=lambda one: (self._took_s[one] + _START_S) / self._nearness[path, one],
         )
         chosen, budget = [], float(_BUDGET_S)
         for one in ordered:
