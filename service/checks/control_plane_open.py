@@ -6,7 +6,6 @@ docs/checks/control-plane-open.md.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
@@ -18,14 +17,13 @@ from service.checks.hosts.open_ports import (
     Listener,
     Passage,
     doubtful,
-    merged,
+    opened,
     passages,
 )
-from service.checks.hosts.proof import some
 from service.checks.nodeport.guard import bounds_source, rule_of
 from service.checks.verdict import Result, Severity, Verdict
 from service.net.flow import PROTOCOL_NUMBERS
-from service.net.headerspace import Bounds, Field, HeaderSpace
+from service.net.headerspace import Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.net.prefixes import Family
 from service.policy.cause import Reason
@@ -57,7 +55,7 @@ _PROXY_METRICS = "kube-proxy's metrics"
 _CONTROLLER_MANAGER, _SCHEDULER = "the controller manager", "the scheduler"
 _BEHIND_LOOPBACK = frozenset({_PROXY_METRICS, _CONTROLLER_MANAGER, _SCHEDULER})
 """What listens on 127.0.0.1 unless somebody says otherwise, in no object: alone it is no finding by default."""
-_Found = tuple[str, str, Passage]
+_Found = tuple[str, Passage]
 
 
 def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
@@ -74,13 +72,11 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
                 if reason:
                     by = passage.part.cause.policy
                     told = UNKNOWN if passage.unknown else reason
-                    groups[by, told].append((name, str(listener.ports), passage))
+                    groups[by, told].append((name, passage))
     for (_, reason), found in groups.items():
-        if reason == _RULE or any(name not in _BEHIND_LOOPBACK for name, _, _ in found):
-            blank = _blank(world, reason, found)
-            alone = [passage for _, _, passage in found]
-            is_sure = reason != UNKNOWN
-            yield _whole(world, blank, found) if is_sure else doubtful(world, blank, alone)
+        if reason == _RULE or any(name not in _BEHIND_LOOPBACK for name, _ in found):
+            tell = doubtful if reason == UNKNOWN else opened
+            yield tell(world, _blank(world, reason, found), [passage for _, passage in found])
 
 
 def _listeners(ends: Ends) -> Iterator[tuple[str, Listener]]:
@@ -147,8 +143,8 @@ def _subject(world: World, passage: Passage) -> tuple[ObjectRef, SourceLocation]
 def _blank(world: World, reason: str, found: list[_Found]) -> Verdict:
     """The verdict without what is found of nodes, rules and packets."""
     result, severity, advice = _OUTCOMES.get(reason, _OUTCOMES[_PROFILE])
-    subject, location = min(_subject(world, passage) for _, _, passage in found)
-    names = dict.fromkeys(_named(name, ports) for name, ports, _ in found)
+    subject, location = min(_subject(world, passage) for _, passage in found)
+    names = dict.fromkeys(_named(name, passage.listener) for name, passage in found)
     return Verdict(
         check=_ID,
         subject=subject,
@@ -162,23 +158,9 @@ def _blank(world: World, reason: str, found: list[_Found]) -> Verdict:
     )
 
 
-def _whole(world: World, blank: Verdict, found: list[_Found]) -> Verdict:
-    whole = merged([passage for name, _, passage in found if name == found[0][0]])
-    nodes = sorted({node for _, _, passage in found for node in passage.nodes(world)})
-    causes = tuple(dict.fromkeys(passage.part.cause for _, _, passage in found))
-    return replace(
-        blank,
-        message=f"{blank.message} on {some(nodes)}: {causes[0].note or causes[0]}",
-        witness=whole.witness(world),
-        causes=causes,
-        details={"nodes": [*nodes], **blank.details},
-        space=Bounds.exact(whole.space),
-    )
-
-
-def _named(name: str, ports: str) -> str:
+def _named(name: str, listener: Listener) -> str:
     aside = ", if it listens beyond 127.0.0.1" if name in _BEHIND_LOOPBACK else ""
-    return f"{name} ({ports}{aside})"
+    return f"{name} ({listener.ports}{aside})"
 
 
 CHECK = Check(

@@ -5,7 +5,7 @@ docs/checks/external-address-unguarded.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
@@ -15,10 +15,10 @@ from service.checks.hosts.open_ports import (
     Listener,
     Passage,
     doubtful,
-    merged,
+    opened,
     passages,
+    sure,
 )
-from service.checks.hosts.proof import some
 from service.checks.mending.hosts import denied_address
 from service.checks.nodeport.guard import is_decision
 from service.checks.verdict import Result, Severity, Verdict
@@ -26,7 +26,6 @@ from service.model.kinds.bgp_configuration import BGPConfiguration
 from service.model.kinds.k8s_service import Service
 from service.model.rule import Action
 from service.net.flow import protocol_name
-from service.net.headerspace import Bounds
 from service.net.intervals import IntervalSet
 from service.net.prefixes import addresses_in, format_ip
 from service.policy.cause import Direction, Hook
@@ -45,6 +44,7 @@ _WORDS = {
     "external-ip": "external address",
     "cluster-ip": "advertised cluster address",
 }
+_WHY = ", whose policies guard node ports: such a packet is for port and address of the Service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
     """
     guarding: dict[object, bool] = {}
     for front in _fronts(world):
-        found = []
+        found: list[Passage] = []
         for port in front.service.ports:
             listener = Listener(
                 port.protocol,
@@ -76,12 +76,12 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
             for passage in passages(world, settings, listener, family=front.address[0]):
                 is_open = not is_decision(world, passage.part.cause)
                 if is_open and _guards(world, passage.gate, guarding):
-                    found.append((f"{protocol_name(port.protocol)} {port.port}", passage))
-        surely = [(port, one) for port, one in found if not one.unknown]
+                    found.append(passage)
+        surely = sure(found)
         if surely:
-            yield _verdict(world, front, surely)
+            yield opened(world, _blank(front, surely), surely, why=_WHY)
         elif found:
-            yield doubtful(world, _blank(front, found), [one for _, one in found])
+            yield doubtful(world, _blank(front, found), found)
 
 
 def _fronts(world: World) -> Iterator[_Front]:
@@ -127,11 +127,13 @@ def _guards(world: World, gate: Gate, known: dict[object, bool]) -> bool:
     return known[key]
 
 
-def _blank(front: _Front, found: list[tuple[str, Passage]]) -> Verdict:
+def _blank(front: _Front, found: list[Passage]) -> Verdict:
     """The verdict without what is found of nodes, rules and packets."""
     address = format_ip(*front.address)
     balanced = front.reason == "load-balancer"
-    ports = dict.fromkeys(port for port, _ in found)
+    ports = dict.fromkeys(
+        f"{protocol_name(one.listener.protocol)} {one.listener.ports}" for one in found
+    )
     return Verdict(
         check=_ID,
         subject=front.service.meta.ref,
@@ -144,22 +146,6 @@ def _blank(front: _Front, found: list[tuple[str, Passage]]) -> Verdict:
         location=front.service.meta.location,
         key=(address,),
         details={"ports": [*ports], "address": address},
-    )
-
-
-def _verdict(world: World, front: _Front, found: list[tuple[str, Passage]]) -> Verdict:
-    blank = _blank(front, found)
-    nodes = sorted({node for _, passage in found for node in passage.doorway.nodes})
-    causes = tuple(dict.fromkeys(passage.part.cause for _, passage in found))
-    whole = merged([passage for port, passage in found if port == found[0][0]])
-    return replace(
-        blank,
-        message=f"{blank.message} on {some(nodes)}, whose policies guard node ports: such a packet is for "
-        "port and address of the Service",
-        witness=whole.witness(world),
-        causes=causes,
-        details={"nodes": [*nodes], **blank.details},
-        space=Bounds.exact(whole.space),
     )
 
 

@@ -5,7 +5,6 @@ docs/checks/health-port-open.md.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
@@ -13,17 +12,14 @@ from service.checks.hosts.open_ports import (
     DOUBT,
     UNKNOWN,
     Listener,
-    Passage,
     doubtful,
-    merged,
+    opened,
     passages,
     sure,
 )
-from service.checks.hosts.proof import some
 from service.checks.nodeport.guard import is_decision
 from service.checks.nodeport.openings import all_openings
 from service.checks.verdict import Result, Severity, Verdict
-from service.net.headerspace import Bounds
 from service.net.prefixes import Family
 
 if TYPE_CHECKING:
@@ -62,20 +58,7 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
                     key=(opening.label, f"IPv{family}"),
                 )
                 surely = sure(found)
-                yield _open(world, blank, surely) if surely else doubtful(world, blank, found)
-
-
-def _open(world: World, blank: Verdict, found: list[Passage]) -> Verdict:
-    causes = tuple(dict.fromkeys(passage.part.cause for passage in found))
-    nodes = sorted({node for passage in found for node in passage.nodes(world)})
-    return replace(
-        blank,
-        message=f"{blank.message} on {some(nodes)}: {causes[0].note or causes[0]}",
-        witness=merged(found).witness(world),
-        causes=causes,
-        details={"nodes": [*nodes]},
-        space=Bounds.exact(merged(found).space),
-    )
+                yield opened(world, blank, surely) if surely else doubtful(world, blank, found)
 
 
 CHECK = Check(

@@ -9,28 +9,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
-from service.checks.hosts.listening import Listening, listening
-from service.checks.hosts.open_ports import (
-    DOUBT,
-    UNKNOWN,
-    Passage,
-    doubtful,
-    merged,
-    passages,
-    sure,
-)
-from service.checks.hosts.proof import some
+from service.checks.hosts.listening import listening
+from service.checks.hosts.open_ports import DOUBT, UNKNOWN, doubtful, opened, passages, sure
 from service.checks.mending.hosts import denied_port
 from service.checks.nodeport.guard import is_decision
 from service.checks.verdict import Result, Severity, Verdict
 from service.net.flow import protocol_name
-from service.net.headerspace import Bounds
 from service.net.prefixes import Family
 from service.policy.cause import Decision, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from service.checks.hosts.listening import Listening
+    from service.checks.hosts.open_ports import Passage
     from service.checks.settings import CheckSettings
     from service.policy.world import World
 
@@ -52,7 +44,8 @@ def audit(world: World, settings: CheckSettings) -> Iterator[Verdict]:
             ]
             surely = sure(found)
             if surely:
-                yield _verdict(world, one, family, found=surely)
+                blank = _blank(one, family)
+                yield replace(opened(world, blank, surely), result=_result(surely))
             elif found:
                 yield doubtful(world, _blank(one, family), found)
 
@@ -75,23 +68,13 @@ def _blank(one: Listening, family: Family) -> Verdict:
     )
 
 
-def _verdict(world: World, one: Listening, family: Family, *, found: list[Passage]) -> Verdict:
-    blank = _blank(one, family)
-    causes = tuple(dict.fromkeys(passage.part.cause for passage in found))
-    # Of host ports policy is silent; of listeners it is a profile or a failsafe port that speaks.
-    decided = any(cause.reason is Reason.RULE for cause in causes)
-    is_wrong = decided or any(passage.part.decision is Decision.UNDECIDED for passage in found)
-    nodes = sorted({node for passage in found for node in passage.nodes(world) if one.is_on(node)})
-    whole = merged(found)
-    return replace(
-        blank,
-        result=Result.FAIL if is_wrong else Result.WARN,
-        message=f"{blank.message} on {some(nodes)}: {causes[0].note or causes[0]}",
-        witness=whole.witness(world),
-        causes=causes,
-        details={"nodes": [*nodes]},
-        space=Bounds.exact(whole.space),
+def _result(found: list[Passage]) -> Result:
+    """Of host ports policy is silent; of listeners it is a profile or a failsafe port that speaks."""
+    is_wrong = any(
+        one.part.cause.reason is Reason.RULE or one.part.decision is Decision.UNDECIDED
+        for one in found
     )
+    return Result.FAIL if is_wrong else Result.WARN
 
 
 CHECK = Check(

@@ -31,10 +31,6 @@ class Listening:
     location: SourceLocation
     listener: Listener
 
-    def is_on(self, node: str) -> bool:
-        """Whether the port is open on *node*."""
-        return self.listener.nodes is None or node in self.listener.nodes
-
 
 def listening(world: World, settings: CheckSettings) -> Iterator[Listening]:
     """The ports of all pods outside of the protected namespaces, those of one owner in one.

@@ -51,6 +51,10 @@ class Listener:
     addresses: IntervalSet | None = None
     sources: IntervalSet | None = None
 
+    def is_on(self, node: str) -> bool:
+        """Whether *node* answers."""
+        return self.nodes is None or node in self.nodes
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -59,6 +63,7 @@ class Passage:
     ``unknown`` is what would have to be known to be sure that they pass; () where that is sure.
     """
 
+    listener: Listener
     doorway: Doorway
     gate: Gate
     part: Part
@@ -66,8 +71,9 @@ class Passage:
     unknown: tuple[str, ...] = ()
 
     def nodes(self, world: World) -> tuple[str, ...]:
-        """The nodes that the packets reach."""
-        return nodes_at(world, self.doorway, self.space.project(Field.DST))
+        """The nodes that the packets reach, and that answer."""
+        reached = nodes_at(world, self.doorway, self.space.project(Field.DST))
+        return tuple(node for node in reached if self.listener.is_on(node)) or reached
 
     def witness(self, world: World) -> Witness:
         """One of the packets."""
@@ -75,17 +81,17 @@ class Passage:
         strangers = tuple(value for one, value in map(parse_ip, _STRANGERS) if one is family)
         prefer = {Field.SRC_PORT: (_EPHEMERAL_PORT,), Field.SRC: strangers}
         flow = Flow.from_sample(family, self.space.sample(prefer))
-        node = next(
-            (one for one in self.doorway.nodes if flow.dst in host_values(world, one, family)),
-            self.doorway.nodes[0],
-        )
+        nodes = self.nodes(world)
+        node = next((one for one in nodes if flow.dst in host_values(world, one, family)), nodes[0])
         return Witness(flow, node, dst_known=self.doorway.is_known)
 
 
 def merged(found: Sequence[Passage]) -> Passage:
-    """One passage of all packets in *found* of the first one's family, however the nodes were parted."""
-    family = found[0].doorway.family
-    spaces = (one.space for one in found if one.doorway.family is family)
+    """One passage of all packets in *found* to the first one's listener, however the nodes were parted."""
+    family, listener = found[0].doorway.family, found[0].listener
+    spaces = (
+        one.space for one in found if one.doorway.family is family and one.listener == listener
+    )
     return replace(found[0], space=HeaderSpace.union_all(family, spaces))
 
 
@@ -94,22 +100,44 @@ def sure(found: Iterable[Passage]) -> list[Passage]:
     return [one for one in found if not one.unknown]
 
 
+def opened(world: World, blank: Verdict, found: Sequence[Passage], *, why: str = "") -> Verdict:
+    """That what *blank* says is so, proved by *found*; *why* in place of the cause that lets packets pass."""
+    told = _traced(world, blank, found)
+    cause = told.causes[0]
+    whole = merged(found)
+    return replace(
+        told,
+        message=f"{blank.message} on {_places(told)}{why or f': {cause.note or cause}'}",
+        witness=whole.witness(world),
+        space=Bounds.exact(whole.space),
+    )
+
+
 def doubtful(world: World, blank: Verdict, found: Sequence[Passage]) -> Verdict:
     """That it is not known whether what *blank* says is so, since none of *found* is sure."""
+    told = _traced(world, blank, found)
     unknown = tuple(dict.fromkeys(why for one in found for why in one.unknown))
-    nodes = sorted({node for one in found for node in one.nodes(world)})
     return replace(
-        blank,
+        told,
         result=Result.WARN,
         severity=Severity.LOW,
         reason=UNKNOWN,
-        message=f"whether {blank.message} on {some(nodes)} is not known: {unknown[0]}",
+        message=f"whether {blank.message} on {_places(told)} is not known: {unknown[0]}",
         advice="Audit with the objects that the selectors of the rules mean, or name networks in the rules.",
-        causes=tuple(dict.fromkeys(one.part.cause for one in found)),
         unknown=unknown,
-        details={"nodes": [*nodes]},
         space=Bounds(HeaderSpace.nothing(found[0].doorway.family), merged(found).space),
     )
+
+
+def _traced(world: World, blank: Verdict, found: Sequence[Passage]) -> Verdict:
+    """*blank* with the nodes that *found* reaches, and what lets it pass."""
+    nodes = sorted({node for one in found for node in one.nodes(world)})
+    causes = tuple(dict.fromkeys(one.part.cause for one in found))
+    return replace(blank, causes=causes, details={"nodes": [*nodes], **blank.details})
+
+
+def _places(told: Verdict) -> str:
+    return some(cast("list[str]", told.details["nodes"]))
 
 
 def passages(
@@ -141,7 +169,7 @@ def passages(
                 },
             )
         )
-        yield from _passing(world, doorway, live, translated=listener.translated)
+        yield from _passing(world, doorway, live, listener=listener)
 
 
 def _runs_programs(world: World, doorway: Doorway) -> bool:
@@ -149,10 +177,10 @@ def _runs_programs(world: World, doorway: Doorway) -> bool:
 
 
 def _passing(
-    world: World, doorway: Doorway, live: Bounds, *, translated: bool
+    world: World, doorway: Doorway, live: Bounds, *, listener: Listener
 ) -> Iterator[Passage]:
     def judge(gate: Gate, packets: Bounds) -> Partition:
-        return gate.guard(world, packets) if translated else gate.to_host(world, packets)
+        return gate.guard(world, packets) if listener.translated else gate.to_host(world, packets)
 
     denied = fate(doorway, live, judge).denied
     surely = live.must - denied.may
@@ -162,13 +190,13 @@ def _passing(
             space = (part.space.must if surely else part.space.may) & passing
             if space:
                 unknown = () if surely else part.unknown or _WHICH_ENDPOINT
-                yield Passage(doorway, gate, part, space, unknown)
+                yield Passage(listener, doorway, gate, part, space, unknown)
 
 
 def _here(world: World, doorway: Doorway, listener: Listener) -> IntervalSet:
     """The addresses of the doorway at nodes where the listener is."""
     if listener.nodes is None or not doorway.is_known:
-        is_there = listener.nodes is None or any(one in listener.nodes for one in doorway.nodes)
+        is_there = listener.nodes is None or any(map(listener.is_on, doorway.nodes))
         return doorway.addresses if is_there else IntervalSet.EMPTY
     values = (
         value for node in listener.nodes for value in host_values(world, node, doorway.family)
