@@ -98,8 +98,9 @@ reach-conformance: $(STAMP) ## ask reach for every flow of the measured worlds
 	$(BIN)/python -m tests.conformance.reached tests/conformance/felix.tar.xz --output build/proof/reach.json
 
 .PHONY: docs
-docs: $(STAMP) ## write the pages that are generated from the code
+docs: $(STAMP) ## write the pages that are generated from the code, and the specimens of tests/cases
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m tests.specimens
 	$(BIN)/nodeward openapi --write openapi.yaml
 
 .PHONY: format

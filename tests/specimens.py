@@ -1,6 +1,6 @@
 """Of each kind of finding, and of each kind of answer to a review, one in full: that of the first case that has it.
 
-``python -m tests.specimens`` writes them anew: the difference shows what users will read otherwise.
+``make docs`` writes them anew: the difference shows what users will read otherwise.
 """
 
 from __future__ import annotations

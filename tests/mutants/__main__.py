@@ -26,7 +26,7 @@ TESTS = ("tests/unit", "tests/property", "tests/cases", "tests/conformance/test_
 
 
 def main() -> int:
-    """0 unless the tests fail without any mutant."""
+    """0 once all mutants have been tried; tests that fail without any are left out."""
     given = _arguments()
     floors = [Floor(name, given.seed, given.count) for name in given.floor or FLOORS]
     os.environ.setdefault("HYPOTHESIS_PROFILE", "few")

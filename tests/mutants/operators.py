@@ -103,6 +103,8 @@ def _meant(function: ast.AST) -> Iterator[ast.expr | ast.stmt]:
         if isinstance(node, ast.expr | ast.stmt):
             yield node
         skipped = {getattr(node, "annotation", None), getattr(node, "returns", None)}
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "cast":
+            skipped.add(node.args[0])
         pending += [child for child in ast.iter_child_nodes(node) if child not in skipped]
 
 

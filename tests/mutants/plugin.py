@@ -80,8 +80,7 @@ class Mutants:
     def _learn(self, session: pytest.Session) -> None:
         with tempfile.TemporaryDirectory() as folder:
             data, times = Path(folder, "coverage"), Path(folder, "times")
-            if _forked(lambda: self._measured(session, data, times)) != 0:
-                sys.exit("tests fail without any mutant")
+            _forked(lambda: self._measured(session, data, times))
             for line in times.read_text(encoding="utf-8").splitlines():
                 took_s, _, test = line.partition(" ")
                 self._took_s[test] = float(took_s)
@@ -90,7 +89,7 @@ class Mutants:
             for name in found.measured_files():
                 path = str(Path(name).relative_to(Path.cwd()))
                 for line_number, tests in found.contexts_by_lineno(name).items():
-                    own = [test for test in tests if test]
+                    own = [test for test in tests if test in self._took_s]
                     self._tests[path, line_number] = own
                     for test in own:
                         self._nearness[path, test] += 1 / len(own)
@@ -103,8 +102,9 @@ class Mutants:
             cov.switch_context(item.nodeid)
             began = time.monotonic()
             if _failed(session, [item]):
-                sys.stderr.write(f"{item.nodeid} fails\n")
-            lines.append(f"{time.monotonic() - began:.4f} {item.nodeid}")
+                sys.stderr.write(f"{item.nodeid} fails without any mutant, and is left out\n")
+            else:
+                lines.append(f"{time.monotonic() - began:.4f} {item.nodeid}")
         cov.stop()
         cov.save()
         times.write_text("\n".join(lines), encoding="utf-8")

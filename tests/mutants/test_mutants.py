@@ -20,7 +20,7 @@ def f(a: int = 1, *, b: bool = True) -> bool:
 
 class C:
     def g(self):
-        return self.h() - 1
+        return cast("int", self.h()) - 1
 '''
 
 
