@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _CHECK = "nodeport-unguarded"
 _MISSING = {
     "node-without-host-endpoint": "HostEndpoint",
+    "no-policy": "GlobalNetworkPolicy",
     "selects-nothing": "GlobalNetworkPolicy",
     "no-trailing-deny": "GlobalNetworkPolicy",
     "family-open": "GlobalNetworkPolicy",

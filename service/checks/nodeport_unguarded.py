@@ -19,6 +19,7 @@ from service.checks.nodeport.judge import Judge
 from service.checks.nodeport.openings import Opening, all_openings, openings
 from service.checks.nodeport.question import ID, Question
 from service.checks.nodeport.remedy import remedies
+from service.checks.nodeport.standins import guard_selectors, stand_ins
 from service.checks.nodeport.unguarded import about_any_node, answered, others, verdicts
 from service.checks.verdict import Result, Severity
 from service.model.kinds.k8s_service import Service
@@ -148,9 +149,10 @@ def _touched_ways(old: Judge, new: Judge, family: Family, *, served: Served) -> 
 
 
 def _remarks(judge: Judge) -> object:
-    """What verdicts tell besides rules: which objects are not in effect, or select nothing."""
-    refused = refused_objects(judge.world)
-    return tuple(map(id, refused)), idle_policies(judge.world)
+    """What verdicts tell besides rules: which objects are not in effect, select nothing, or cannot guard."""
+    world = judge.world
+    refused = tuple(map(id, refused_objects(world)))
+    return refused, idle_policies(world), guard_selectors(world), stand_ins(world)
 
 
 def _openings_of(judge: Judge, ref: ObjectRef) -> tuple[Opening, ...]:
@@ -202,6 +204,7 @@ CHECK = Check(
         "guarded": "Every source is decided by a rule on every exposed node.",
         "interface-assumed": "Guarded, if the node's address is on an interface that an endpoint names.",
         "node-without-host-endpoint": "No host endpoint governs the node's address or interface.",
+        "no-policy": "There is no policy that could guard the node's host endpoint.",
         "selects-nothing": "No untracked or preDNAT policy selects the node's host endpoint.",
         "no-trailing-deny": "Rules decide for some sources, and nothing denies the rest.",
         "shadowed-by-order": "A rule is hidden by one of the opposite action that comes before it.",

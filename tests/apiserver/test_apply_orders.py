@@ -106,7 +106,7 @@ def test_without_a_baseline_the_service_is_refused_and_told_what_must_come_first
 ):
     refused = tool(guarded, tmp_path / "release", bundle.service(), bundle.guard())
     assert 0 != refused.returncode
-    assert "nodeport-unguarded (selects-nothing): node port TCP 30080" in refused.stderr
+    assert "nodeport-unguarded (no-policy): node port TCP 30080" in refused.stderr
     assert ADVICE in refused.stderr
 
 

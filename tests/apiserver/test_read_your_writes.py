@@ -92,7 +92,7 @@ def allow(nets):
 
 
 def test_without_the_first_the_second_is_refused(server, cluster, door):
-    with pytest.raises(RefusedError, match=r"nodeport-unguarded \(selects-nothing\)"):
+    with pytest.raises(RefusedError, match=r"nodeport-unguarded \(no-policy\)"):
         server.admin.create(bundle.service())
     with pytest.raises(RefusedError, match=r"apiserver-lockout \(webhook-cut-off\)"):
         server.admin.create(objects.policy("deny"))

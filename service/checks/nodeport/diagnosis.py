@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 from service.checks.nodeport.guard import policeable
 from service.checks.nodeport.openings import ranges_text
 from service.checks.nodeport.question import OPENING
+from service.checks.nodeport.standins import covers, guards_others, ports_cover, stand_in
 from service.errors import SelectorError
 from service.model.kinds.global_network_policy import GlobalNetworkPolicy
-from service.model.rule import Action, port_numbers
+from service.model.rule import Action
 from service.net.flow import protocol_name
 from service.net.headerspace import Field
 from service.net.intervals import IntervalSet
@@ -140,7 +141,7 @@ def _policies(world: World, guarding: Guarding, opening: Opening) -> Diagnosis:
     if short is not None:
         return short
     if not policies:
-        return _nothing_selects(world, guarding.entry)
+        return _no_policy(world, guarding.entry, opening) or _nothing_selects(world, guarding.entry)
     names = ", ".join(policy.meta.ref.name for policy in policies)
     because = f"some sources are allowed ({names}), and nothing denies the rest"
     if denials:
@@ -186,7 +187,7 @@ def _falls_short(
 
 
 def _other_family(rule: PolicyRule, guarding: Guarding, opening: Opening) -> str:
-    if applies_to_family(rule, guarding.entry.family) or not _covers(rule, opening):
+    if applies_to_family(rule, guarding.entry.family) or not covers(rule, opening):
         return ""
     return f"does not apply to IPv{guarding.entry.family}"
 
@@ -195,7 +196,7 @@ def _other_protocol(rule: PolicyRule, guarding: Guarding, opening: Opening) -> s
     meant = rule.rule.protocol
     if meant in {None, opening.protocol} or not applies_to_family(rule, guarding.entry.family):
         return ""
-    if not _ports_cover(rule, opening) or not _broad(rule):
+    if not ports_cover(rule, opening) or not _broad(rule):
         return ""
     return f"is for {protocol_name(meant or 0)} only"
 
@@ -203,7 +204,7 @@ def _other_protocol(rule: PolicyRule, guarding: Guarding, opening: Opening) -> s
 def _other_port(rule: PolicyRule, guarding: Guarding, opening: Opening) -> str:
     if not applies_to_family(rule, guarding.entry.family) or not _broad(rule):
         return ""
-    if rule.rule.protocol not in {None, opening.protocol} or _ports_cover(rule, opening):
+    if rule.rule.protocol not in {None, opening.protocol} or ports_cover(rule, opening):
         return ""
     ports = ", ".join(str(port) for port in rule.rule.destination.ports)
     return f"is for {'port' if len(rule.rule.destination.ports) == 1 else 'ports'} {ports} only"
@@ -214,17 +215,6 @@ _NEAR_MISSES: tuple[tuple[str, Callable[[PolicyRule, Guarding, Opening], str]], 
     ("protocol-open", _other_protocol),
     ("port-open", _other_port),
 )
-
-
-def _covers(rule: PolicyRule, opening: Opening) -> bool:
-    return rule.rule.protocol in {None, opening.protocol} and _ports_cover(rule, opening)
-
-
-def _ports_cover(rule: PolicyRule, opening: Opening) -> bool:
-    ports = rule.rule.destination.ports
-    if not ports:
-        return True
-    return opening.ports <= port_numbers(ports)
 
 
 def _broad(rule: PolicyRule) -> bool:
@@ -267,6 +257,20 @@ def _would_select(world: World, gnp: GlobalNetworkPolicy, endpoint: HostEndpoint
     except SelectorError:
         return True
     return endpoint is not None and policy.selects(world.labels(endpoint))
+
+
+def _no_policy(world: World, entry: Entry, opening: Opening) -> Diagnosis | None:
+    """That nobody wrote a policy that could guard a host endpoint; None where one selects others."""
+    endpoint = entry.gate.named or entry.gate.wildcard
+    if endpoint is None or guards_others(world, endpoint):
+        return None
+    why = stand_in(world, endpoint, opening)
+    return Diagnosis(
+        "no-policy",
+        "no preDNAT policy is in effect" + (f": {why}" if why else ""),
+        "Write a preDNAT policy for the host endpoints: allow the port from the sources that need it, then "
+        "deny it.",
+    )
 
 
 def _nothing_selects(world: World, entry: Entry) -> Diagnosis:

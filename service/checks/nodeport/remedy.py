@@ -22,6 +22,7 @@ _API_VERSION = "projectcalico.org/v3"
 _REMEDIABLE = frozenset(
     {
         "node-without-host-endpoint",
+        "no-policy",
         "selects-nothing",
         "no-trailing-deny",
         "family-open",

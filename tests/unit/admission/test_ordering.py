@@ -22,6 +22,7 @@ def verdict(reason, check="nodeport-unguarded"):
     ("reason", "kind"),
     [
         ("node-without-host-endpoint", "HostEndpoint"),
+        ("no-policy", "GlobalNetworkPolicy"),
         ("selects-nothing", "GlobalNetworkPolicy"),
         ("port-open", "GlobalNetworkPolicy"),
     ],

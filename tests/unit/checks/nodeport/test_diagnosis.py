@@ -9,6 +9,7 @@ from service.policy.world import World
 from tests.factories import (
     decode,
     make_global_network_set,
+    make_gnp,
     make_hep,
     make_node,
     make_prednat,
@@ -19,8 +20,16 @@ from tests.factories import (
 
 NODE = make_node("w1", internal="10.0.0.11")
 HEP = make_hep("w1-eth0", labels={"role": "node"}, expectedIPs=["10.0.0.11"])
+WILDCARD = make_hep("w1-all", interfaceName="*", expectedIPs=["10.0.0.11"])
 WEB = make_service("web", ipFamilies=["IPv4"])
 DENY = {"action": "Deny"}
+STAGED = decode(
+    raw(
+        "StagedGlobalNetworkPolicy",
+        "later",
+        spec={"preDNAT": True, "applyOnForward": True, "types": ["Ingress"], "ingress": [DENY]},
+    )
+).obj
 BROKEN_HEP = decode(raw("HostEndpoint", "odd", spec={"node": "w1"}))
 
 
@@ -64,7 +73,7 @@ def test_an_endpoint_that_is_not_in_effect_is_named_where_there_is_no_node_eithe
     [
         ({}, "policy-discarded"),
         ({"selector": "role == 'node'"}, "policy-discarded"),
-        ({"selector": "role == 'edge'"}, "selects-nothing"),
+        ({"selector": "role == 'edge'"}, "no-policy"),
         ({"selector": "role ="}, "policy-discarded"),
     ],
 )
@@ -74,7 +83,43 @@ def test_a_discarded_policy_explains_what_it_was_meant_to_guard(spec, expected):
 
 def test_a_discarded_normal_policy_explains_nothing():
     normal = broken_policy(preDNAT=None, applyOnForward=None)
-    assert "selects-nothing" == why(NODE, HEP, normal)[0]
+    assert "no-policy" == why(NODE, HEP, normal)[0]
+
+
+NAMED = {"protocol": "TCP", "destination": {"ports": ["30000:32767"]}}
+UNTRACKED = {"doNotTrack": True, "applyOnForward": True, "types": ["Ingress"]}
+
+
+@pytest.mark.parametrize(
+    ("hep", "policy", "expected"),
+    [
+        (HEP, make_gnp(ingress=[DENY]), "normal policy"),
+        (HEP, make_gnp(ingress=[{**DENY, **NAMED}]), "normal policy"),
+        (HEP, make_gnp(applyOnForward=True, ingress=[{"action": "Allow", **NAMED}]), "normal"),
+        (WILDCARD, make_gnp(ingress=[{**DENY, **NAMED}], **UNTRACKED), "is untracked"),
+        (HEP, STAGED, "StagedGlobalNetworkPolicy later would guard the port, but is staged only"),
+    ],
+)
+def test_where_nothing_can_guard_what_was_meant_to_is_named(hep, policy, expected):
+    reason, message = why(NODE, hep, policy)
+    assert ("no-policy", True) == (
+        reason,
+        f"in effect: {expected}" in message or expected in message,
+    )
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        make_gnp(selector="role == 'edge'", ingress=[{**DENY, **NAMED}]),
+        make_gnp(ingress=[{"action": "Allow", **NAMED}]),
+        make_gnp(ingress=[{**DENY, "protocol": "UDP"}]),
+        make_gnp(ingress=[{**DENY, "protocol": "TCP", "destination": {"ports": [22]}}]),
+    ],
+)
+def test_what_is_about_other_ports_or_endpoints_was_not_meant(policy):
+    reason, message = why(NODE, HEP, policy)
+    assert ("no-policy", True) == (reason, message.endswith("no preDNAT policy is in effect"))
 
 
 SETS = make_global_network_set(labels={"who": "them"}, nets=["192.0.2.0/24"])
