@@ -49,8 +49,8 @@ def _verdict(endpoint: str, found: list[tuple[Way, HeaderSpace]]) -> Verdict:
         result=Result.WARN,
         severity=Severity.MEDIUM,
         reason="failsafe-only",
-        message=f"{senders} reach the API server at {endpoint} by failsafe ports only: without them "
-        f"{', '.join(dict.fromkeys(cause.note or str(cause) for cause in causes))} would deny it",
+        message=f"{senders} reach the API server at {endpoint} by failsafe ports only: policy would "
+        f"deny them ({', '.join(dict.fromkeys(cause.note or str(cause) for cause in causes))})",
         advice="Allow the API server's port by policy, at the senders and at the API server.",
         key=(endpoint,),
         witness=way.witness(space),

@@ -38,8 +38,11 @@ class Told:
     subject: ObjectRef
 
     def standing(self) -> Iterator[Verdict]:
-        """What is denied as things stand, or arrives by failsafe only."""
-        passage = self.way.passage
+        """What is denied as things stand, or a pass where all arrive by policy.
+
+        That packets arrive by failsafe only is told of outsiders; of all others it is another check's.
+        """
+        passage, carried = self.way.passage, self.way.carried(None)
         outsiders = self.way.who is Who.OUTSIDE
         if passage.denied.must and not outsiders:
             yield self._lost(passage.denied.must, Result.FAIL, "")
@@ -47,8 +50,9 @@ class Told:
             yield self._unreachable(passage.denied.must, Result.WARN)
         elif passage.denied.may and not outsiders:
             yield self._may_be_lost(passage.denied.may, Result.WARN)
-        carried = self.way.carried(None)
-        if carried:
+        elif not carried:
+            yield self._reachable()
+        if carried and outsiders:
             yield self._carried(carried, Result.WARN)
 
     def changed(self, before: Way) -> Iterator[Verdict]:
@@ -108,7 +112,7 @@ class Told:
             advice="Set apiserver.operators to the networks that operators come from.",
         )
 
-    def reachable(self) -> Verdict:
+    def _reachable(self) -> Verdict:
         """The pass, with the sources that reach the endpoint."""
         possible = self.way.passage.possible.may
         sources = cidrs(self.way.endpoint.family, possible.project(Field.SRC))

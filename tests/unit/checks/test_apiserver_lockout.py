@@ -215,7 +215,7 @@ def test_control_plane_nodes_stand_for_endpoints_that_nobody_names():
         ),
         (
             (CP1, W1, HEP, ON_6443, DENY),
-            {("failsafe-only", "warn", NODES), ("failsafe-only", "warn", OUTSIDE)},
+            {("failsafe-only", "warn", OUTSIDE)},
         ),
     ],
 )
