@@ -20,17 +20,19 @@ from service.checks.nodeport.openings import Opening, all_openings, openings
 from service.checks.nodeport.question import ID, Question
 from service.checks.nodeport.remedy import remedies
 from service.checks.nodeport.standins import guard_selectors, stand_ins
+from service.checks.nodeport.sweep import Sweep, ports_of
 from service.checks.nodeport.unguarded import about_any_node, answered, others, verdicts
 from service.checks.verdict import Result, Severity
 from service.model.kinds.k8s_service import Service
 from service.model.snapshot import Operation
-from service.net.headerspace import Bounds
+from service.net.headerspace import Bounds, HeaderSpace
+from service.net.intervals import IntervalSet
 from service.net.prefixes import Family
 from service.policy.entries import families
 from service.policy.facts import Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from service.checks.contract import Verdicts
     from service.checks.settings import CheckSettings
@@ -106,7 +108,7 @@ def reaudit(transition: Transition, settings: CheckSettings, known: Verdicts) ->
         return {ref: _answers(new, ref)}
     if old.world.facts(Facts.FATES) is not new.world.facts(Facts.FATES):
         return None
-    return {one: _answers(new, one) for one in touched_services(old, new, known)}
+    return {one: _answers(new, one) for one in touched_services(old, new, known, ref=ref)}
 
 
 def _answers(judge: Judge, ref: ObjectRef) -> tuple[Verdict, ...]:
@@ -118,8 +120,10 @@ def _answers(judge: Judge, ref: ObjectRef) -> tuple[Verdict, ...]:
     )
 
 
-def touched_services(old: Judge, new: Judge, known: Verdicts) -> Iterator[ObjectRef]:
-    """The Services of which a change of policy may make another verdict.
+def touched_services(
+    old: Judge, new: Judge, known: Verdicts, *, ref: ObjectRef
+) -> Iterator[ObjectRef]:
+    """The Services of which a change of policy, that of *ref*, may make another verdict.
 
     One that is guarded stays so where its packets are guarded on all nodes that are judged otherwise now.
     What is told of any other rests on more than the rules that its packets meet.
@@ -132,13 +136,30 @@ def touched_services(old: Judge, new: Judge, known: Verdicts) -> Iterator[Object
     same_remarks = not loud or _remarks(old) == _remarks(new)
     for (family, served), asked in _questions(new).items():
         ways = _touched_ways(old, new, family, served=served)
-        for question in asked:
-            ref = question.opening.service.meta.ref
-            if ref in loud:
-                if ways or not same_remarks:
-                    yield ref
-            elif not all(new.answer(entry, question.opening).quiet for entry in ways):
-                yield ref
+        refs = {one.opening.service.meta.ref for one in asked}
+        if ways or not same_remarks:
+            yield from refs & loud
+        quiet = [one for one in asked if one.opening.service.meta.ref not in loud]
+        if served is Served.BEHIND_DNAT:
+            quiet = _louder(old, new, quiet, ref=ref, family=family)
+        for question in quiet:
+            if not all(new.answer(entry, question.opening).quiet for entry in ways):
+                yield question.opening.service.meta.ref
+
+
+def _louder(
+    old: Judge, new: Judge, asked: Sequence[Question], *, ref: ObjectRef, family: Family
+) -> list[Question]:
+    """Of questions that had nothing to tell those that may have, asked of all their packets at once."""
+    sweep = Sweep(old, new, asked, ref=ref, family=family)
+    spaces = (sweep.loud(one.before, one.after) for one in touched(old, new, family))
+    protocols = {one.opening.protocol for one in asked}
+    ports = ports_of(HeaderSpace.union_all(family, spaces), protocols)
+    return [
+        one
+        for one in asked
+        if ports.get(one.opening.protocol, IntervalSet.EMPTY) & one.opening.ports
+    ]
 
 
 def _touched_ways(old: Judge, new: Judge, family: Family, *, served: Served) -> tuple[Entry, ...]:

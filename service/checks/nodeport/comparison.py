@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from service.policy.entries import Entry
 
 
-_NO_PORTS = IntervalSet.EMPTY
-
-
 @dataclass(frozen=True, slots=True)
 class Touched:
     """Nodes that are alike in both worlds and judged otherwise in the new one; entries are of the first."""
@@ -79,8 +76,8 @@ class Comparison:
         )
         for question in self._asked if every else ():
             protocol, ports = question.opening.protocol, question.opening.ports
-            is_worse = bool(worse.get(protocol, _NO_PORTS) & ports)
-            is_old_fault = bool(old.get(protocol, _NO_PORTS) & ports)
+            is_worse = bool(worse.get(protocol, IntervalSet.EMPTY) & ports)
+            is_old_fault = bool(old.get(protocol, IntervalSet.EMPTY) & ports)
             if is_worse or is_old_fault:
                 yield question, is_worse, is_old_fault
 

@@ -48,13 +48,28 @@ def intents(judge: Judge, guarding: Guarding, opening: Opening) -> Iterator[Inte
     yield from _shadowed(judge, guarding, opening)
 
 
-def _not_permitted(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
-    permitted = judge.settings.permitted
+def remarkable(judge: Judge, guarding: Guarding) -> HeaderSpace:
+    """The packets to any opening of which `intents` may have something to say, and perhaps some more."""
+    spaces = [
+        _beyond(judge, guarding),
+        _from_proxies(judge, guarding),
+        *(part.space.may for part in _unbounded(judge, guarding)),
+        *_hidden(judge, guarding),
+    ]
+    return HeaderSpace.union_all(guarding.entry.family, spaces)
+
+
+def _beyond(judge: Judge, guarding: Guarding) -> HeaderSpace:
+    """What rules let through of sources that nobody permitted, where the owner says which are."""
+    family, permitted = guarding.entry.family, judge.settings.permitted
     if not permitted:
-        return
-    family = guarding.entry.family
+        return HeaderSpace.nothing(family)
     expected = addresses_in((*permitted, *judge.settings.trusted), family)
-    beyond = guarding.let_through.must - HeaderSpace.box(family, {Field.SRC: expected})
+    return guarding.let_through.must - HeaderSpace.box(family, {Field.SRC: expected})
+
+
+def _not_permitted(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
+    beyond = _beyond(judge, guarding)
     if beyond:
         yield Intent(
             "source-not-permitted",
@@ -69,10 +84,7 @@ def _not_permitted(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
 
 def _from_everywhere(judge: Judge, guarding: Guarding, opening: Opening) -> Iterator[Intent]:
     """An Allow without any bound on its source; a later deny that it hides is the likelier intent."""
-    for part in _decided(guarding):
-        rule = rule_of(judge.world, part.cause)
-        if rule is None or bounds_source(rule):
-            continue
+    for part in _unbounded(judge, guarding):
         space = part.space.may
         hidden = _later_deny(judge, guarding, part=part, opening=opening)
         if hidden is not None:
@@ -97,10 +109,21 @@ def _from_everywhere(judge: Judge, guarding: Guarding, opening: Opening) -> Iter
             )
 
 
+def _unbounded(judge: Judge, guarding: Guarding) -> Iterator[Part]:
+    """What rules let through that say nothing of its source."""
+    for part in _decided(guarding):
+        rule = rule_of(judge.world, part.cause)
+        if rule is not None and not bounds_source(rule):
+            yield part
+
+
+def _from_proxies(judge: Judge, guarding: Guarding) -> HeaderSpace:
+    proxies = addresses_in(judge.settings.proxies, guarding.entry.family)
+    return guarding.let_through.may.restrict(Field.SRC, proxies)
+
+
 def _behind_proxies(judge: Judge, guarding: Guarding) -> Iterator[Intent]:
-    family = guarding.entry.family
-    proxies = addresses_in(judge.settings.proxies, family)
-    from_them = guarding.let_through.may.restrict(Field.SRC, proxies)
+    from_them = _from_proxies(judge, guarding)
     if from_them:
         yield Intent(
             "behind-proxy",
@@ -135,6 +158,21 @@ def _shadowed(judge: Judge, guarding: Guarding, opening: Opening) -> Iterator[In
                 aimed,
                 (first.cause,),
             )
+
+
+def _hidden(judge: Judge, guarding: Guarding) -> Iterator[HeaderSpace]:
+    """For each Allow that names ports the packets to those of which it gets none, because all are denied."""
+    denied = guarding.partition.must(Decision.DENY)
+    sources = denied.project(Field.SRC)
+    for _, rule in _rules(judge, guarding) if denied else ():
+        if rule.rule.action is not Action.ALLOW or not rule.rule.destination.ports:
+            continue
+        meant = judge.world.matcher.match(rule, guarding.entry.family).space.may
+        if not sources & meant.project(Field.SRC):
+            continue  # as nearly all rules where few packets are asked about
+        aimed = meant & guarding.partition.live.may
+        reached = (aimed - denied).project(Field.DST_PORT)
+        yield aimed.restrict(Field.DST_PORT, aimed.project(Field.DST_PORT) - reached)
 
 
 def _names(rule: PolicyRule, opening: Opening) -> bool:

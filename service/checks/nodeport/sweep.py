@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
+from service.checks.nodeport.intent import remarkable
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.policy.cause import Direction, Hook
@@ -67,6 +68,20 @@ class Sweep:
                 harm = self._guarding(self._new, entry, self._live).harm
             found.append(Swept(entry, harm, harm - was_open))
         return tuple(found)
+
+    def loud(self, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> HeaderSpace:
+        """The packets of which there may be something to tell now, if there was nothing before.
+
+        Asked by each of the ways *after*, which were those *before*.
+        """
+        spaces = []
+        for at, entry in enumerate(after):
+            is_kept = len(before) == len(after) and self._keeps_endpoints(before[at], entry)
+            live = self._live & Bounds.exact(self._turned) if is_kept else self._live
+            if live.may:
+                found = self._guarding(self._new, entry, live)
+                spaces += [found.harm.may, remarkable(self._new, found)]
+        return HeaderSpace.union_all(self._family, spaces)
 
     def _changed(self, before: Bounds, entry: Entry) -> Bounds:
         """The harm by *entry*, of which *before* was its harm: only packets of the change are asked about."""
