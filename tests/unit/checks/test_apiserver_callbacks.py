@@ -14,6 +14,7 @@ from tests.factories import (
     make_endpoint_slice,
     make_gnp,
     make_hep,
+    make_ippool,
     make_knp,
     make_namespace,
     make_node,
@@ -182,3 +183,36 @@ def test_what_is_called_is_judged_anew_where_it_changes(changed):
     objects = (*CLUSTER, BY_SERVICE, DENY)
     kept = tuple(one for one in objects if one is not changed)
     assert CHECK.reaudit(transition(kept, None, changed), CheckSettings(), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (make_service("other", namespace="hooks"), {}),
+        (make_service("web", namespace="other"), {}),
+        (make_service("kubernetes", type="ClusterIP", ports=[{"port": 443}]), None),
+        (make_ippool(), None),
+        (DENY_WEB, None),
+    ],
+)
+def test_what_is_neither_called_nor_leads_there_is_not_judged_anew(changed, expected):
+    step = transition((*CLUSTER, BY_SERVICE, DENY), None, changed)
+    assert expected == CHECK.reaudit(step, CheckSettings(), {})
+
+
+def test_an_aggregated_api_s_service_is_called_too():
+    step = transition((*CLUSTER[:-4], aggregated(), DENY), None, SERVICE)
+    assert CHECK.reaudit(step, CheckSettings(), {}) is None
+
+
+def test_of_a_service_of_both_families_the_first_address_is_dialled():
+    both = make_service(
+        namespace="hooks",
+        type="ClusterIP",
+        clusterIP="10.96.0.40",
+        clusterIPs=["10.96.0.40", "fd00:96::40"],
+        ports=[{"name": "https", "port": 443, "targetPort": 8443}],
+    )
+    cluster = [both if one is SERVICE else one for one in CLUSTER]
+    found = audited(*cluster, BY_SERVICE, DENY)
+    assert ["TCP 10.0.0.10:40000 -> 10.96.0.40:443"] == [str(one.witness) for one in found]

@@ -272,3 +272,36 @@ def test_without_nodes_policies_that_ask_for_their_labels_leave_it_unknown():
 def test_without_nodes_and_endpoints_every_node_is_open():
     off = make_kube_controllers_configuration(autoCreate="Disabled")
     assert [("node-without-host-endpoint", "fail")] == audited(off, WEB)
+
+
+def test_the_reason_why_it_is_not_known_is_told():
+    by_role = rules(DENY, selector="role == 'edge'")
+    world = World(make_snapshot(AUTOMATIC, WEB, by_role))
+    [verdict] = CHECK.audit(world, CheckSettings())
+    assert ("the nodes of the cluster are not known",) == verdict.unknown
+
+
+@pytest.mark.parametrize(("unknown", "expected"), [(Unknown.WARN, "warn"), (Unknown.DENY, "fail")])
+def test_many_ports_that_may_be_exposed_are_told_together_with_the_reason(unknown, expected):
+    ports = [
+        make_service(
+            f"web-{number:02}",
+            ipFamilies=["IPv4"],
+            ports=[{"port": 80, "nodePort": 30100 + number}],
+        )
+        for number in range(21)
+    ]
+    world = World(make_snapshot(NODE, HEP, *ports, rules(DENY)))
+    change = make_change(None, make_felix_configuration(bpfEnabled=True))
+    step = Transition(world, world.with_change(change), change)
+    *_, together = CHECK.review(step, CheckSettings(unknown=unknown))
+    assert ("others-exposed", expected) == (together.reason, together.result.value)
+    assert ["w1"] == together.details["nodes"]
+    assert ["Service default/web-20 TCP 30120"] == together.details["ports"]
+    assert together.unknown
+
+
+def test_a_repair_tells_what_is_left_open_as_an_old_fault():
+    half = rules(OFFICE, {**DENY, **TCP_RANGE, "source": {"nets": ["0.0.0.0/1"]}})
+    found = reviewed([NODE, HEP, WEB, rules(OFFICE)], rules(OFFICE), half)
+    assert [("no-trailing-deny", "warn")] == found

@@ -129,3 +129,37 @@ def test_a_review_says_nothing_of_old_faults():
 
 def test_a_review_says_nothing_of_a_delete():
     assert [] == review(gnp(selector="a ="), None)
+
+
+@pytest.mark.parametrize("changed", [make_felix_configuration(), make_hep()])
+def test_what_decides_how_objects_are_judged_has_all_judged_anew(changed):
+    change = make_change(None, changed)
+    world = World.of(make_snapshot(gnp(preDnat=True)))
+    step = Transition(world, world.with_change(change), change)
+    assert CHECK.reaudit(step, SETTINGS, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, gnp(preDnat=True), ["unknown-field"]),
+        (gnp(preDnat=True), gnp(), []),
+        (gnp(preDnat=True), None, []),
+    ],
+)
+def test_what_changes_is_judged_alone(before, after, expected):
+    other = gnp(name="other", preDnat=True)
+    world = World.of(make_snapshot(other, *([before] if before else ())))
+    change = make_change(before, after)
+    found = CHECK.reaudit(Transition(world, world.with_change(change), change), SETTINGS, {})
+    assert {change.ref: expected} == {
+        ref: [one.reason for one in told] for ref, told in found.items()
+    }
+
+
+def test_a_change_leaves_what_another_document_of_the_name_says():
+    twice = World.of(make_snapshot(gnp(preDnat=True), gnp()))
+    change = make_change(gnp(), gnp(order=1))
+    found = CHECK.reaudit(Transition(twice, twice.with_change(change), change), SETTINGS, {})
+    [told] = found.values()
+    assert [one.reason for one in audit(gnp(preDnat=True), gnp())] == [one.reason for one in told]

@@ -213,3 +213,30 @@ def test_policies_of_one_order_that_disagree_are_told_by_the_one_that_denies():
 )
 def test_policies_that_orders_matches_or_endpoints_keep_apart_do_not_contradict(others):
     assert [] == found(CONTRADICTORY, *SHOP, *others)
+
+
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [("IPv4", [("guard", "never-allows", "fail", "ingress", "1")]), ("IPv6", [])],
+)
+def test_where_ipv6_is_off_no_rule_hides_another_in_it(family, expected):
+    number = {"IPv4": 4, "IPv6": 6}[family]
+    rules = [{**DENY, "ipVersion": number}, {**ALLOW, "ipVersion": number}]
+    off = make_felix_configuration(ipv6Support=False)
+    assert expected == found(SHADOWED, HEP, off, guard(*rules))
+
+
+def test_a_policy_for_pods_that_selects_none_is_judged_by_itself():
+    rules = [{**DENY, **OFFICE}, {**ALLOW, **DESK}]
+    told = [("lone", "never-allows", "fail", "ingress", "1")]
+    assert told == found(SHADOWED, *SHOP, policy("lone", *rules, selector="app == 'none'"))
+
+
+@pytest.mark.parametrize(("count", "expected"), [(3, ""), (4, " and 1 more")])
+def test_a_few_of_many_rules_that_hide_one_are_told(count, expected):
+    denies = [{**DENY, "source": {"nets": [f"198.51.100.{64 * n}/26"]}} for n in range(4)]
+    allow = {**ALLOW, "source": {"nets": [f"198.51.100.{64 * n}/26" for n in range(count)]}}
+    world = World(make_snapshot(HEP, guard(*denies, allow)))
+    [verdict] = SHADOWED.audit(world, CheckSettings())
+    shown = ", ".join(f"GlobalNetworkPolicy guard, ingress rule {n}" for n in range(3))
+    assert f": {shown}{expected} denies all that it means" in verdict.message

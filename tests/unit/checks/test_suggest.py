@@ -147,3 +147,24 @@ def test_its_json_holds_the_manifest():
     told = suggested(NODE, HEP, WEB).to_json()
     assert "kind: GlobalNetworkPolicy" in told["yaml"]
     assert "" == suggested(HEP, WEB).to_json()["yaml"]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(5, ""), (6, " and 1 more")])
+def test_a_few_of_many_networks_are_told(count, expected):
+    nets = [f"198.51.{2 * n}.0/24" for n in range(count)]
+    told = suggested(
+        NODE, HEP, make_service("web", ports=(6443,), ipFamilies=["IPv4"]), sources=nets
+    )
+    assert told.refused.endswith(", ".join(nets[:5]) + expected)
+
+
+def test_a_rule_that_lets_in_everyone_but_the_sources_is_told_as_everyone():
+    halves = [
+        {"action": "Allow", "source": {"nets": ["0.0.0.0/0"]}, **PORTS},
+        {"action": "Allow", "source": {"nets": [OFFICE[1]]}, **PORTS},
+    ]
+    allow = make_prednat("all", order=10, ingress=halves)
+    assert ("0.0.0.0/0",) == suggested(NODE, HEP, WEB, DENY, allow).also
+    most = {"action": "Allow", "source": {"notNets": ["0.0.0.0/32"]}, "ipVersion": 4, **PORTS}
+    allow = make_prednat("most", order=10, ingress=[most, halves[1]])
+    assert "0.0.0.0/0" not in suggested(NODE, HEP, WEB, DENY, allow).also

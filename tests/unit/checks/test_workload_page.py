@@ -29,6 +29,7 @@ PLANNED = (
     make_workload(name="web", namespace="shop", labels={"app": "web"}),
     make_workload(name="db", namespace="shop", labels={"app": "db"}),
 )
+OWNER = {"kind": "ReplicaSet", "name": "web", "apiVersion": "apps/v1"}
 FROM_WEB = make_knp(
     "db",
     namespace="shop",
@@ -186,3 +187,37 @@ def test_doubts_about_labels_are_told():
     gnp = make_gnp("some", namespaceSelector="env == 'prod'", types=["Ingress"])
     told = page(*PLANNED[2:], gnp)
     assert 1 == len(told["unknown"])
+
+
+def test_the_text_tells_roles_and_few_of_many_pods():
+    many = [
+        make_pod(
+            f"web-{n}", namespace="shop", labels={"app": "web"}, ips=f"10.244.3.{n}", owner=OWNER
+        )
+        for n in range(1, 8)
+    ]
+    owned = make_workload("ReplicaSet", "web", namespace="shop", labels={"app": "web"})
+    world = World(make_snapshot(*SPACE, *many, owned, FROM_WEB, OUT))
+    shown = ", ".join(f"shop/web-{n}" for n in range(1, 6))
+    expected = f"""\
+ReplicaSet shop/web
+  pods: {shown} and 2 more
+  labels: app=web
+ingress
+  otherwise: everything is allowed: no policy selects it
+egress
+  otherwise: everything is allowed: no policy selects it
+roles
+    app=db: NetworkPolicy shop/db
+    role=caller: NetworkPolicy shop/db
+    tier=closed: NetworkPolicy shop/out"""
+    assert expected == pages(world, "shop/web", {})[0].to_text()
+
+
+def test_what_is_granted_by_others_is_told_with_its_rule():
+    caller = make_pod("web", namespace="shop", labels={"role": "caller"}, ips="10.244.1.5")
+    world = World(make_snapshot(*SPACE, caller, PODS[-1], FROM_WEB))
+    lines = pages(world, "shop/web", {})[0].to_text().split("\n")
+    at = lines.index("granted by others")
+    assert lines[at + 1].startswith("  NetworkPolicy shop/db, ingress rule 0: Allow TCP port 5432")
+    assert "  * role=caller: NetworkPolicy shop/db" in lines

@@ -161,3 +161,7 @@ def test_idle_policies_are_told_without_labels_where_there_is_no_endpoint():
 @pytest.mark.parametrize(("labels", "expected"), [({}, "none"), ({"b": "2", "a": "1"}, "a=1, b=2")])
 def test_labels_are_told_in_order(labels, expected):
     assert expected == labels_text(labels)
+
+
+def test_other_objects_that_are_not_in_effect_are_no_endpoints():
+    assert "is not in effect" not in why(NODE, broken_policy())[1]
