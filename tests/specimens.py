@@ -1,4 +1,4 @@
-"""Of each kind of finding, and of each kind of answer to a review, one in full: that of the first case that has it.
+"""Of each kind of finding, of answer to a review and of trace one in full: that of the first case that has it.
 
 ``make docs`` writes them anew: the difference shows what users will read otherwise.
 """
@@ -10,13 +10,16 @@ import re
 from pathlib import Path
 
 from service.audit.cases import CLUSTER, EXPECTATION, Engine, load_case
+from service.policy.flow_query import parse_flow
+from service.policy.stages import Detail
+from service.policy.trace import trace
 
 CASES = Path(__file__).parent / "cases"
 FILE = CASES / "specimens.json"
 
 
 def written():
-    """The specimens of the file: by case what it tells, by fingerprint or by the name of a request."""
+    """The specimens of the file: by case what it tells, by fingerprint, the name of a request or the place of a flow."""
     return json.loads(FILE.read_text("utf-8"))
 
 
@@ -29,7 +32,21 @@ def told(case):
     return {
         **{key: _without_blanks(one) for key, one in full.items()},
         **{name: engine.review(one)["response"] for name, one in loaded.reviews.items()},
+        **{
+            f"flow {place}": _traced(engine.source.world, one["flow"])
+            for place, one in enumerate(loaded.expectation.flows)
+        },
     }
+
+
+def _traced(world, flow):
+    """What the trace of a flow says at each hook, and its text with every rule that was looked at."""
+    found = trace(world, parse_flow(flow), Detail.RULES)
+    hooks = [
+        " ".join(map(str, (one.hook, one.direction, one.verdict, one.reason)))
+        for one in found.stages
+    ]
+    return {"disposition": found.disposition, "hooks": hooks, "text": found.to_text().split("\n")}
 
 
 def _without_paths(finding):
@@ -42,10 +59,12 @@ def _without_blanks(finding):
 
 
 def kind(one):
-    """What sets a finding or an answer apart from those that only name other objects."""
+    """What sets a finding, an answer or a trace apart from those that only name other objects."""
     if "allowed" in one:
         warnings, refusal = one.get("warnings", ()), str(one.get("status"))
         return one["allowed"], str(one.get("auditAnnotations")), len(warnings), "---" in refusal
+    if "hooks" in one:
+        return one["disposition"], *one["hooks"]
     names = ("check", "reason", "result", "severity")
     advice = re.sub(r"\S*[\d/._-]\S*", "", one.get("advice", ""))
     return (*(one[name] for name in names), *sorted(one.get("details", {})), "fix" in one, advice)
@@ -65,7 +84,7 @@ def collected():
 
 def _text(value, depth=3):
     """JSON with lines down to the fields of a specimen."""
-    if depth == 0:
+    if depth == 0 or not isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
     lines = (f"{json.dumps(name)}: {_text(one, depth - 1)}" for name, one in value.items())
     return "{\n" + ",\n".join(lines) + "\n}"

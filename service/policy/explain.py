@@ -114,8 +114,8 @@ class _Looking:
         """Felix's own lists, before any policy."""
         for reason, action, space in self.chain.exempt(self.live.may.family):
             match = Match(Bounds.exact(space))
-            look = Look(reason, _held(match, self.live), action, why=_NOT_LISTED[reason])
-            self.found.append(replace(look, why="") if look.matched is Matched.YES else look)
+            matched = _held(match, self.live)
+            self.found.append(Look(reason, matched, action, why=_EXEMPT[reason].get(matched, "")))
             self.live = self.live - match.space
 
     def tier(self, tier: TierPolicies) -> None:
@@ -190,9 +190,15 @@ class _Looking:
         return any(look.matched is Matched.PERHAPS for look in self.found)
 
 
-_NOT_LISTED = {
-    Reason.FAILSAFE: "its port is on no list",
-    Reason.ENCAPSULATION: "it carries no other packet",
+_EXEMPT = {
+    Reason.FAILSAFE: {
+        Matched.NO: "its port is on no list",
+        Matched.PERHAPS: "some of its ports are on a list",
+    },
+    Reason.ENCAPSULATION: {
+        Matched.NO: "it carries no other packet",
+        Matched.PERHAPS: "some such packets carry another",
+    },
 }
 
 

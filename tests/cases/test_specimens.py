@@ -1,4 +1,4 @@
-"""A finding, and an answer, of each kind is told word for word: message, advice, proof, details and fix."""
+"""A finding, an answer and a trace of each kind is told word for word, with its proof and fix."""
 
 from __future__ import annotations
 

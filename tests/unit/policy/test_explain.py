@@ -147,6 +147,12 @@ def test_what_felix_does_before_and_after_policies_is_looked_at_too():
     assert ["failsafe ports Allow, match yes"] == everything(where, port=22)
 
 
+def test_a_failsafe_list_of_source_ports_may_hold_those_of_a_client():
+    untracked = trace(world(w1_hep()), parse_flow({**TO_W1, "src_port": None}), Detail.RULES)
+    expected = "failsafe ports Allow, match perhaps: some of its ports are on a list"
+    assert expected == str(untracked.stages[0].looks[0])
+
+
 def test_profiles_are_looked_at_where_no_tier_decides():
     passing = make_gnp("p", types=["Ingress"], ingress=[{"action": "Pass"}])
     where = world(w1_hep(profiles=["projectcalico-default-allow"]), passing)
