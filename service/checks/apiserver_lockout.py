@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from service.checks.apiserver.access import Who, api_endpoints
 from service.checks.apiserver.callbacks import is_called
-from service.checks.apiserver.called import AGGREGATED, CUT_OFF, DOUBTED, cut_off, newly_cut_off
+from service.checks.apiserver.called import (
+    AGGREGATED,
+    CUT_OFF,
+    DOUBTED,
+    UNANSWERED,
+    cut_off,
+    newly_cut_off,
+)
 from service.checks.apiserver.latent import latent_denials
 from service.checks.apiserver.told import ID, RESULT_OF, Told
 from service.checks.apiserver.way import Way, ways, ways_of_pods
@@ -158,6 +165,7 @@ CHECK = Check(
         CUT_OFF: "Policy denies the API server a webhook that it calls.",
         AGGREGATED: "Policy denies the API server an aggregated API server.",
         DOUBTED: "Policy may deny the API server what it calls; the facts do not suffice to tell.",
+        UNANSWERED: "What answers a webhook or an aggregated API is not known, and so no policy of it.",
         "endpoints-unknown": "Where the API server is dialled is not known.",
     },
     audit=audit,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from service.checks.apiserver.access import api_endpoints
 from service.model.callback import WebhookConfiguration
 from service.model.kinds.api_service import APIService
+from service.model.kinds.endpoint_slice import EndpointSlice
 from service.model.kinds.k8s_service import Service
 from service.net.flow import PROTOCOL_NUMBERS
 from service.net.headerspace import Field, HeaderSpace
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from service.checks.settings import CheckSettings
     from service.errors import SourceLocation
     from service.model.callback import CalledService, Webhook
+    from service.model.meta import Meta
     from service.model.refs import ObjectRef
     from service.policy.ledger import Outcome
     from service.policy.world import World
@@ -50,7 +52,7 @@ class Callback:
     """Something that the API server calls, at the address or the Service called ``target``.
 
     ``names`` are the webhooks, none for an aggregated API server. ``blocks`` says that requests fail where
-    it does not answer.
+    it does not answer. ``missing`` says why it is called nowhere, where that is known.
     """
 
     subject: ObjectRef
@@ -59,34 +61,66 @@ class Callback:
     sockets: tuple[Socket, ...]
     names: tuple[str, ...] = ()
     blocks: bool = True
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What policy makes of calls: those that surely get through, and those that it denies, or may."""
+    """What policy makes of calls: those that surely get through, and those that it denies, or may.
+
+    ``unanswered`` says why it is not known of some which policy they meet.
+    """
 
     allowed: HeaderSpace
     denied: HeaderSpace
     doubted: HeaderSpace
     outcomes: tuple[Outcome, ...]
+    unanswered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where something is called, as it is written and as it is dialled."""
+
+    target: str
+    sockets: tuple[Socket, ...] = ()
+    missing: str = ""
 
 
 def callbacks(world: World) -> Iterator[Callback]:
     """Everything in the cluster that the API server is known to call, webhooks at one place together."""
     for configuration in world.snapshot.all(WebhookConfiguration).values():
-        places: dict[tuple[str, tuple[Socket, ...]], list[Webhook]] = {}
+        places: dict[_Place, list[Webhook]] = {}
         for webhook in configuration.webhooks:
             places.setdefault(_place(world, webhook), []).append(webhook)
-        for (target, sockets), webhooks in places.items():
-            if sockets:
-                meta = configuration.meta
-                names = tuple(one.name for one in webhooks)
-                blocks = any(one.blocks for one in webhooks)
-                yield Callback(meta.ref, meta.location, target, sockets, names, blocks)
+        for place, webhooks in places.items():
+            names = tuple(one.name for one in webhooks)
+            blocks = any(one.blocks for one in webhooks)
+            yield _callback(configuration.meta, place, names=names, blocks=blocks)
     for one in world.snapshot.all(APIService).values():
-        sockets = _sockets(world, one.service) if one.service else ()
-        if sockets:
-            yield Callback(one.meta.ref, one.meta.location, str(one.service), sockets)
+        if one.service:
+            yield _callback(one.meta, _service_place(world, one.service))
+
+
+def _callback(
+    meta: Meta, place: _Place, *, names: tuple[str, ...] = (), blocks: bool = True
+) -> Callback:
+    return Callback(
+        meta.ref, meta.location, place.target, place.sockets, names, blocks, place.missing
+    )
+
+
+def answers_are_told(world: World) -> bool:
+    """Whether there is policy, and the snapshot holds what answers at Services: pods, or their endpoints.
+
+    Manifests of a repository hold neither, and say nothing of it.
+    """
+    if not world.policies and not world.has_endpoints:
+        return False
+    services = {
+        (one.meta.ref.namespace, one.service) for one in world.snapshot.all(EndpointSlice).values()
+    }
+    return world.knows_pods or bool(services - {("default", "kubernetes")})
 
 
 def is_called(world: World, ref: ObjectRef) -> bool:
@@ -112,22 +146,27 @@ def fate(world: World, node: str, socket: Socket) -> Fate:
     return cast("Fate", known[key])
 
 
-def _place(world: World, webhook: Webhook) -> tuple[str, tuple[Socket, ...]]:
+def _place(world: World, webhook: Webhook) -> _Place:
     if webhook.service is not None:
-        return str(webhook.service), _sockets(world, webhook.service)
+        return _service_place(world, webhook.service)
     socket = _address_in(webhook.url)
-    return (str(socket), (socket,)) if socket else (webhook.url, ())
+    return _Place(str(socket), (socket,)) if socket else _Place(webhook.url)
 
 
-def _sockets(world: World, called: CalledService) -> tuple[Socket, ...]:
-    """Where a Service is called; nowhere that is known, if it has no such port or no address."""
+def _service_place(world: World, called: CalledService) -> _Place:
+    """Where a Service is called: at its clusterIP alone, which is the first of its addresses."""
     service = world.snapshot.get(Service, called.name, called.namespace)
-    ports = service.ports if service else ()
-    if service is None or all((one.protocol, one.port) != (_TCP, called.port) for one in ports):
-        return ()
+    target = str(called)
+    if service is None:
+        return _Place(target, missing="there is no such Service")
+    if service.type == "ExternalName":
+        return _Place(target)  # a name, which could be any address
+    if all((one.protocol, one.port) != (_TCP, called.port) for one in service.ports):
+        return _Place(target, missing="the Service has no such port")
     addresses = virtual_addresses(service, Access.CLUSTER_IP)
-    # The first address is the Service's clusterIP, which alone is dialled.
-    return tuple(Socket(one, called.port) for one in addresses[:1])
+    if not addresses:
+        return _Place(target, missing="the Service has no cluster IP")
+    return _Place(target, (Socket(addresses[0], called.port),))
 
 
 def _address_in(url: str) -> Socket | None:
@@ -154,7 +193,16 @@ def _fate(world: World, node: str, socket: Socket) -> Fate:
         denied=_of(socket, judged, Disposition.DENIED),
         doubted=_of(socket, judged, Disposition.UNKNOWN),
         outcomes=judged,
+        unanswered=_unanswered([one for one in outcomes if not _is_policed(one)]),
     )
+
+
+def _unanswered(outcomes: list[Outcome]) -> tuple[str, ...]:
+    """Why calls that meet no policy do not arrive, or perhaps not."""
+    why = dict.fromkeys(reason for one in outcomes for reason in one.unknown)
+    if any(one.disposition is Disposition.DENIED for one in outcomes):
+        why["the Service has no backend"] = None
+    return tuple(why)
 
 
 def _calls(paths: Paths, node: str, socket: Socket) -> HeaderSpace:

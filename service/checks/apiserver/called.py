@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from service.checks.apiserver.access import address_owners
-from service.checks.apiserver.callbacks import callbacks, callers, fate
+from service.checks.apiserver.callbacks import (
+    answers_are_told,
+    callbacks,
+    callers,
+    fate,
+)
 from service.checks.apiserver.told import ID
 from service.checks.apiserver.way import some
 from service.checks.settings import Unknown
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 CUT_OFF = "webhook-cut-off"
 AGGREGATED = "aggregated-api-cut-off"
 DOUBTED = "callback-may-be-cut-off"
+UNANSWERED = "callback-unknown"
 _ADVICE = "Allow the nodes of the API server to it before whatever denies them."
 
 
@@ -45,6 +51,7 @@ class _Cut:
 def cut_off(world: World, settings: CheckSettings) -> Iterator[Verdict]:
     """What the API server cannot call, or perhaps not, as things stand."""
     nodes = callers(world, settings)
+    is_told = bool(nodes) and answers_are_told(world)
     for callback in callbacks(world):
         fates = _fates(world, callback, nodes)
         lost = _cuts((node, one, one.denied) for node, one in fates)
@@ -53,6 +60,8 @@ def cut_off(world: World, settings: CheckSettings) -> Iterator[Verdict]:
             yield _denied(world, callback, lost)
         elif doubted:
             yield _doubted(world, callback, doubted)
+        elif is_told:
+            yield from _unanswered(callback, fates, nodes)
 
 
 def newly_cut_off(transition: Transition, settings: CheckSettings) -> Iterator[Verdict]:
@@ -104,6 +113,33 @@ def _doubted(world: World, callback: Callback, cuts: tuple[_Cut, ...]) -> Verdic
     return replace(verdict, unknown=tuple(unknown))
 
 
+def _unanswered(
+    callback: Callback, fates: list[tuple[str, Fate]], nodes: tuple[str, ...]
+) -> Iterator[Verdict]:
+    """That it is not known what answers, if it is not."""
+    of_calls = (why for _, one in fates for why in one.unanswered)
+    unknown = tuple(dict.fromkeys([callback.missing] if callback.missing else of_calls))
+    if unknown:
+        yield Verdict(
+            check=ID,
+            subject=callback.subject,
+            result=Result.WARN,
+            severity=Severity.LOW,
+            reason=UNANSWERED,
+            message=f"whether policy lets the API server on {some(list(nodes))} call "
+            f"{_what(callback)} at {callback.target} is not known: {some(list(unknown))}",
+            advice="Mend the Service, its pods or what calls it; or audit with its EndpointSlices.",
+            location=callback.location,
+            key=(callback.target,),
+            unknown=unknown,
+            details={"nodes": [*nodes], "webhooks": [*callback.names]},
+        )
+
+
+def _what(callback: Callback) -> str:
+    return f"webhook {some(list(callback.names))}" if callback.names else "the aggregated API"
+
+
 def _outcomes(cuts: tuple[_Cut, ...]) -> Iterator[Outcome]:
     """What the calls that are cut off come to."""
     for cut in cuts:
@@ -120,7 +156,6 @@ def _verdict(world: World, callback: Callback, cuts: tuple[_Cut, ...], *, words:
     """The verdict on a doubt, which others are made of."""
     causes = tuple(dict.fromkeys(cause for one in _outcomes(cuts) for cause in one.causes))
     nodes = list(dict.fromkeys(cut.node for cut in cuts))
-    what = f"webhook {some(list(callback.names))}" if callback.names else "the aggregated API"
     first = cuts[0]
     witness = packet(first.space, "", address_owners(world))
     return Verdict(
@@ -129,7 +164,7 @@ def _verdict(world: World, callback: Callback, cuts: tuple[_Cut, ...], *, words:
         result=Result.WARN,
         severity=Severity.LOW,
         reason=DOUBTED,
-        message=f"the API server on {some(nodes)} {words} {what} at {callback.target}: "
+        message=f"the API server on {some(nodes)} {words} {_what(callback)} at {callback.target}: "
         f"{some([_told(one) for one in causes])}",
         advice=_ADVICE,
         location=callback.location,

@@ -216,3 +216,53 @@ def test_of_a_service_of_both_families_the_first_address_is_dialled():
     cluster = [both if one is SERVICE else one for one in CLUSTER]
     found = audited(*cluster, BY_SERVICE, DENY)
     assert ["TCP 10.0.0.10:40000 -> 10.96.0.40:443"] == [str(one.witness) for one in found]
+
+
+def unanswered(*objects):
+    found = CHECK.audit(World(make_snapshot(*objects)), CheckSettings())
+    return [one.unknown for one in found if one.reason == "callback-unknown"]
+
+
+def called(**spec):
+    return make_service(namespace="hooks", **{"type": "ClusterIP", **spec})
+
+
+HTTPS = {"name": "https", "port": 443}
+ELSEWHERE = make_endpoint_slice("other", namespace="hooks", addresses=["10.244.1.9"])
+
+
+@pytest.mark.parametrize(
+    ("cluster", "expected"),
+    [
+        ((*CLUSTER[:5], WEB), "there is no such Service"),
+        (
+            (*CLUSTER[:5], WEB, called(ports=[{**HTTPS, "port": 80}])),
+            "the Service has no such port",
+        ),
+        ((*CLUSTER[:5], WEB, called(ports=[HTTPS])), "the Service has no cluster IP"),
+        (CLUSTER[:-1], "the Service has no backend"),
+        (
+            (*CLUSTER[:7], ELSEWHERE),
+            "the backends of clusterIP of Service hooks/web are not known",
+        ),
+    ],
+)
+@pytest.mark.parametrize("caller", [BY_SERVICE, aggregated()])
+def test_what_nothing_is_known_to_answer_is_told_as_unknown(cluster, expected, caller):
+    assert [(expected,)] == unanswered(*cluster, caller)
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        CLUSTER,
+        CLUSTER[:7],
+        CLUSTER[:5],
+        (*CLUSTER[:2], *CLUSTER[3:5], WEB),
+        (*CLUSTER[:2], *CLUSTER[4:5], HEP, WEB),
+        (*CLUSTER[:5], WEB, called(type="ExternalName", externalName="web.example.com", ports=[])),
+    ],
+    ids=["answered", "no pods", "no Service", "no policy", "no API server", "a name"],
+)
+def test_nothing_is_unknown_where_answers_are_not_told_or_nothing_polices_them(cluster):
+    assert [] == unanswered(*cluster, BY_SERVICE)
