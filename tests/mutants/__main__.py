@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FLOORS = ("net", "model", "policy", "checks", "admission")
-TESTS = ("tests/unit", "tests/property", "tests/cases", "tests/conformance/test_objects.py")
+TESTS = (
+    "tests/unit",
+    "tests/property",
+    "tests/cases",
+    *(f"tests/conformance/test_{name}.py" for name in ("objects", "trace_recombined")),
+    *(f"tests/conformance/test_{name}_beyond_the_data.py" for name in ("trace", "reach")),
+)
 
 
 def main() -> int:
