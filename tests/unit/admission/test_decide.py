@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from service.admission.decide import decide
+from service.admission.decide import _agree, decide
 from service.admission.review import parse_review
 from service.admission.terms import Terms
 from service.policy.world import World
 from tests.factories import (
+    V1,
     decode,
     make_endpoint_slice,
     make_hep,
@@ -194,3 +195,65 @@ def test_an_older_form_of_the_object_makes_an_overlay_of_the_world_before():
     old["spec"]["ports"][0]["nodePort"] = 30079
     found = decision(NODE, decode(service()), operation="UPDATE", object=service(), oldObject=old)
     assert not found.allowed
+
+
+@pytest.mark.parametrize(
+    ("port", "expected"),
+    [(30000, "TCP 30000 "), (32767, "TCP 32767 "), (29999, "30000-32767"), (32768, "30000-32767")],
+)
+def test_a_port_of_a_dry_run_is_meant_from_the_first_to_the_last_of_the_range(port, expected):
+    assert expected in decision(NODE, object=service(port), dryRun=True).message
+
+
+def test_a_port_out_of_the_range_is_meant_where_it_is_no_dry_run():
+    assert "TCP 32769 " in decision(NODE, object=service(32769)).message
+
+
+def test_a_policy_of_a_dry_run_is_judged_as_it_is():
+    found = decision(
+        NODE, HEP, decode(service()), dryRun=True, **policy_review("CREATE", new=GUARD)
+    )
+    assert found.allowed
+
+
+@pytest.mark.parametrize(
+    ("standing", "before", "expected"),
+    [
+        (GUARD, GUARD, True),
+        (GUARD, {**GUARD, "status": {}}, True),
+        (GUARD, {**GUARD, "spec": {**GUARD["spec"], "order": 1}}, False),
+        (GUARD, {**GUARD, "metadata": {**GUARD["metadata"], "labels": {"a": "b"}}}, False),
+        (GUARD, {**GUARD, "metadata": {**GUARD["metadata"], "annotations": {"a": "b"}}}, False),
+        (GUARD, {**GUARD, "metadata": {**GUARD["metadata"], "resourceVersion": "9"}}, True),
+        (GUARD, {**GUARD, "apiVersion": V1}, False),
+    ],
+)
+def test_the_world_serves_as_it_is_where_the_object_stands_as_the_request_has_it(
+    standing, before, expected
+):
+    assert expected is _agree(decode(standing), decode(before))
+
+
+def test_the_world_does_not_serve_where_the_object_is_not_there():
+    assert not _agree(None, decode(GUARD))
+
+
+def test_findings_are_told_to_the_audit_log_once_each_and_in_order():
+    body = service()
+    body["spec"] |= {
+        "type": "LoadBalancer",
+        "externalTrafficPolicy": "Local",
+        "healthCheckNodePort": 32100,
+        "ports": [
+            {"name": name, "port": 80, "protocol": name.upper(), "nodePort": port}
+            for name, port in (("tcp", 30080), ("udp", 30081))
+        ],
+    }
+    found = decision(NODE, object=body)
+    expected = "nodeport-unguarded/node-without-host-endpoint="
+    assert f"{expected}fail,{expected}warn" == found.audit_annotations["findings"]
+
+
+def test_the_place_of_an_object_in_a_request_is_the_request():
+    found = decision(NODE, object=service())
+    assert {"admission request"} == {one.location.file for one in found.verdicts}

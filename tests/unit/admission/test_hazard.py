@@ -44,6 +44,11 @@ BALANCED = service(type="LoadBalancer", ports=[{"port": 80}])
 WITHOUT_PORTS = service(
     type="LoadBalancer", allocateLoadBalancerNodePorts=False, ports=[{"port": 80}]
 )
+GIVEN = service(
+    type="LoadBalancer",
+    allocateLoadBalancerNodePorts=False,
+    ports=[{"port": 80}, {"port": 81, "nodePort": 30000}],
+)
 CHECKED = service(
     type="LoadBalancer", allocateLoadBalancerNodePorts=False, ports=[], healthCheckNodePort=32000
 )
@@ -58,6 +63,8 @@ CHECKED = service(
         (None, BALANCED, OPENS),
         (None, WITHOUT_PORTS, ""),
         (None, CHECKED, OPENS),
+        (None, GIVEN, OPENS),
+        (None, service(type="LoadBalancer", allocateLoadBalancerNodePorts=False), ""),
         (CLUSTER_IP, NODE_PORT, OPENS),
         (NODE_PORT, OTHER_PORT, OPENS),
         (NODE_PORT, NODE_PORT, ""),

@@ -4,7 +4,7 @@ from service.admission.decide import decide
 from service.admission.override import ANNOTATION, Override, Way, overridden, refusing, unheeded
 from service.admission.review import parse_review
 from service.admission.terms import Terms
-from service.model.moments import parse_moment
+from service.model.moments import moment_text, parse_moment
 from service.policy.world import World
 from tests.factories import (
     V1,
@@ -153,3 +153,40 @@ def test_a_plea_that_does_not_count_says_why():
         "break-glass does not count: jane may not bypass nodeport-unguarded"
         == (found.message.splitlines()[-1])
     )
+
+
+def test_an_override_in_a_record_names_its_way_reason_and_checks():
+    told = Override(Way.BREAK_GLASS, "incident 7", ("a", "b")).to_json()
+    assert {"way": "break-glass", "reason": "incident 7", "checks": ["a", "b"]} == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counts"), [(0, True), (1, True), (899, True), (900, False), (-1, False)]
+)
+def test_a_deletion_counts_from_the_moment_of_the_annotation_for_15_minutes(seconds, counts):
+    moment = moment_text(NOW - seconds)
+    found = decided(HEP, GUARD, service(), **guard_deletion(wrote(moment)))
+    assert counts == (found.plea.why_not == "")
+
+
+@pytest.mark.parametrize("value", ["", "   "])
+def test_a_blank_annotation_pleads_nothing(value):
+    assert decided(object=service(**{ANNOTATION: value})).plea is None
+    old = raw("GlobalNetworkPolicy", "guard", annotations={ANNOTATION: value})
+    assert decided(HEP, GUARD, service(), **guard_deletion(old=old)).plea is None
+
+
+def test_what_only_warns_refuses_nothing_and_is_told_once():
+    health = service(**{ANNOTATION: "incident 7"})
+    health["spec"] = {
+        **health["spec"],
+        "type": "LoadBalancer",
+        "externalTrafficPolicy": "Local",
+        "healthCheckNodePort": 32100,
+    }
+    refused = decided(object=health)
+    assert {"fail", "warn"} == {one.result.value for one in refused.verdicts}
+    assert ("nodeport-unguarded",) == refusing(refused)
+    found = overridden(refused, Override(Way.BREAK_GLASS, "incident 7", refusing(refused)))
+    fails = sum(one.result.value == "fail" for one in refused.verdicts)
+    assert 1 + fails + len(refused.warnings) == len(found.warnings)

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -87,3 +88,41 @@ def test_what_an_object_says_is(change):
 
 def test_no_object_has_no_digest():
     assert digest(None) is None
+
+
+def test_a_record_holds_what_each_page_of_decisions_shows():
+    found = make_record(identity="one", subResource="scale", name="")
+    assert set(found) == {
+        *("id", "at", "instance", "answer", "review", "operation", "group", "version", "kind"),
+        *("namespace", "name", "subresource", "user", "groups", "before", "after", "allowed"),
+        *("code", "message", "warnings", "findings", "override", "revision", "age_s"),
+        "duration_s",
+    }
+    assert ("", "v1", "scale", "bar", ["dev", "system:authenticated"]) == tuple(
+        found[name] for name in ("group", "version", "subresource", "name", "groups")
+    )
+    assert found["message"].startswith("nodeport-unguarded")
+
+
+def test_passes_are_no_findings_of_a_record():
+    found = make_record(identity="one")
+    assert {"fail", "warn"} >= {one["result"] for one in found["findings"]}
+
+
+def test_a_digest_is_that_of_the_sorted_json_of_what_is_said():
+    said = {
+        "annotations": {"note": "x"},
+        "labels": {"a": "b"},
+        "ref": "GlobalNetworkPolicy guard",
+        "spec": {"ingress": [{"action": "Deny"}], "order": 10, "selector": "all()"},
+    }
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    assert hashlib.sha256(text.encode()).hexdigest() == digest(decode(served()))
+
+
+def test_an_integer_beyond_64_bits_has_a_digest_that_order_does_not_change():
+    one, two = (
+        digest(decode(served(spec=spec))) for spec in ({**SPEC, "x": 2**70}, {"x": 2**70, **SPEC})
+    )
+    assert one == two
+    assert one != digest(decode(served(spec={**SPEC, "x": 2**71})))

@@ -153,3 +153,59 @@ def test_warnings_beyond_the_limit_are_counted_in_the_last():
 def test_a_body_that_is_no_review_is_an_input_error(body):
     with pytest.raises(InputError):
         review.read_review(body)
+
+
+def test_every_other_field_of_a_request_is_read():
+    user = {"username": "jane", "uid": "7", "extra": {"scopes": ["a", "b"]}}
+    read = parse_review(make_review(userInfo=user, subResource="status", dryRun=True))
+    assert ("7", {"scopes": ("a", "b")}, "status", True) == (
+        read.user_uid,
+        {name: tuple(values) for name, values in dict(read.extra).items()},
+        read.subresource,
+        read.dry_run,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (403, "Forbidden"),
+        (500, "InternalError"),
+        (503, "ServiceUnavailable"),
+        (418, "InternalError"),
+    ],
+)
+def test_a_refusal_has_the_reason_of_its_code(code, reason):
+    told = response(make_decision(allowed=False, code=code))["response"]["status"]
+    assert (code, reason) == (told["code"], told["reason"])
+
+
+@pytest.mark.parametrize(
+    ("raw", "complaint"),
+    [
+        ([], "a review is an object, not a list"),
+        (make_review(uid=5), "uid is a number, not text"),
+        (make_review(dryRun="yes"), "dryRun is text, not true or false"),
+        (make_review(object=[]), "object is a list, not an object"),
+        (make_review(userInfo={"groups": [True]}), "groups/0 is true or false, not text"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(raw, complaint):
+    with pytest.raises(ReviewError) as caught:
+        parse_review(raw)
+    assert complaint == caught.value.detail
+
+
+@pytest.mark.parametrize(("length", "shown"), [(256, "x" * 256), (257, "x" * 255 + "…")])
+def test_a_warning_is_cut_where_it_is_too_long(length, shown):
+    assert 256 == review.WARNING_LIMIT
+    assert [shown] == response(make_decision(warnings=("x" * length,)))["response"]["warnings"]
+
+
+def test_warnings_that_fit_exactly_are_all_told():
+    count = review.WARNINGS_LIMIT // review.WARNING_LIMIT
+    fitting = ("x" * review.WARNING_LIMIT,) * count
+    assert [*fitting] == response(make_decision(warnings=fitting))["response"]["warnings"]
+    told = response(make_decision(warnings=(*fitting, "y")))["response"]["warnings"]
+    rest = f"{count + 1 - (count - 1)} more warnings do not fit; nodeward audit shows all"
+    assert [*fitting[: count - 1], rest] == told
