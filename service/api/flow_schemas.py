@@ -17,6 +17,7 @@ from service.api.schemas import (
 )
 
 _DISPOSITIONS: Final = validate.OneOf(["allowed", "denied", "unknown"])
+_PASSING: Final = validate.OneOf(["allowed", "unknown"])
 _TURNS: Final = validate.OneOf(["opened", "closed", "may-have-opened", "may-have-closed"])
 _QUESTION: Final = "the fields of a flow, each with one value, several, or none for any"
 _BOXES: Final = "disjoint boxes; a field that is not there is as open as in the question"
@@ -198,6 +199,40 @@ class ReachAnswer(Strict):
     )
     unresolved = told(
         fields.List, "what is meant and has no known address", cls_or_instance=fields.String()
+    )
+
+
+class ConnectivityBody(WorldQuery):
+    """Of which addresses the connections are asked for."""
+
+    family = asked(fields.Integer, "4 or 6", load_default=4, validate=validate.OneOf([4, 6]))
+
+
+class PodClassTold(Strict):
+    """Pods that nothing tells apart."""
+
+    pods = told(fields.List, "their names", cls_or_instance=fields.String())
+
+
+class ConnectionTold(Strict):
+    """What may pass from any pod of one class to any other of another."""
+
+    source = told(fields.Integer, "place of the class in the list of classes", data_key="from")
+    target = told(fields.Integer, "place of the class in the list of classes", data_key="to")
+    disposition = told(fields.String, "allowed, or not known", validate=_PASSING)
+    flows = _boxes()
+
+
+class ConnectivityAnswer(Strict):
+    """Which pods may call which."""
+
+    family = told(fields.Integer, "4 or 6")
+    classes = told(fields.List, "all pods", cls_or_instance=fields.Nested(PodClassTold))
+    connections = told(
+        fields.List, "what is not denied", cls_or_instance=fields.Nested(ConnectionTold)
+    )
+    unresolved = told(
+        fields.List, "pods of which no address is known", cls_or_instance=fields.String()
     )
 
 

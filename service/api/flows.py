@@ -12,6 +12,8 @@ from service.audit.whatif import changed
 from service.cluster.manifests import load_texts
 from service.errors import InputError, SourceLocation
 from service.model.refs import ObjectRef
+from service.net.prefixes import Family
+from service.policy.connectivity import connectivity as connected
 from service.policy.difference import difference
 from service.policy.question import parse_question
 from service.policy.reach import reach as reached
@@ -38,6 +40,23 @@ def reach(body: dict[str, Any]) -> Response:
     question = _question(body)
     asked = context().worlds.asked(body["audit"], body["cluster"])
     return world_answer(asked, reached(asked.world, question, limit=WALKS).to_json())
+
+
+@flows.operation(
+    "/connectivity",
+    flow_schemas.ConnectivityAnswer,
+    method="POST",
+    body=flow_schemas.ConnectivityBody,
+)
+def connectivity(body: dict[str, Any]) -> Response:
+    """Tell which pods may call which
+
+    Pods that no policy tells apart are one class. What is neither allowed nor unknown between two
+    classes is denied.
+    """
+    asked = context().worlds.asked(body["audit"], body["cluster"])
+    answer = connected(asked.world, Family(body["family"]), limit=WALKS)
+    return world_answer(asked, answer.to_json())
 
 
 @flows.operation("/diff", flow_schemas.DiffAnswer, method="POST", body=flow_schemas.DiffBody)

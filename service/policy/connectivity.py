@@ -17,18 +17,21 @@ from service.policy.paths import Paths
 from service.policy.profiles import ProfileRules
 from service.policy.question import PodsNamed, Question
 from service.policy.reach import reach
+from service.policy.reached import box_text, boxes
+from service.policy.stages import Disposition
 from service.policy.targets import targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from service.net.prefixes import Family
     from service.policy.reached import Reach
-    from service.policy.stages import Disposition
     from service.policy.workloads import WorkloadEndpoint
     from service.policy.world import World
 
 _SIDES = (Field.SRC, Field.DST)
+_PASSING = (Disposition.ALLOWED, Disposition.UNKNOWN)
+_PODS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,33 @@ class PodClass:
     addresses: IntervalSet
     stands: int
     other: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The packets of one disposition from any pod of one class to any other of another, by their places in
+    `Connectivity.classes`; to itself, where a class of one is both. ``asked`` are all packets between them.
+    """
+
+    source: int
+    target: int
+    disposition: Disposition
+    space: HeaderSpace
+    asked: HeaderSpace
+
+    def to_json(self) -> dict[str, object]:
+        """The connection as JSON."""
+        return {
+            "from": self.source,
+            "to": self.target,
+            "disposition": self.disposition.value,
+            "flows": list(boxes(self.space, self.asked)),
+        }
+
+    def to_text(self) -> str:
+        """Its packets on a line; what may be denied is told as "perhaps"."""
+        flows = "; ".join(box_text(one) for one in boxes(self.space, self.asked))
+        return flows if self.disposition is Disposition.ALLOWED else f"perhaps {flows}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +87,79 @@ class Connectivity:
         """The packets of any addresses that have one of *dispositions* from a pod of *source* to another
         of *target*; to itself, where a class of one is both.
         """
-        values = {
-            Field.SRC: source.stands,
-            Field.DST: target.other if source is target else target.stands,
+        return _received(_sent(self._space(dispositions), source), source, target)
+
+    def connections(self) -> Iterator[Connection]:
+        """What is allowed, or not known to be denied, from each class to each; O(classes²)."""
+        asked, told = self._space(tuple(Disposition)), {one: self._space([one]) for one in _PASSING}
+        for at, source in enumerate(self.classes):
+            every = _sent(asked, source)
+            sent = {one: _sent(space, source) for one, space in told.items()}
+            for to, target in enumerate(self.classes):
+                for one, space in sent.items():
+                    found = _received(space, source, target)
+                    if found:
+                        yield Connection(at, to, one, found, _received(every, source, target))
+
+    def _space(self, dispositions: Container[Disposition]) -> HeaderSpace:
+        """The packets that have one of *dispositions*; what pods without a known address send is none."""
+        spaces = (
+            part.space
+            for part in self.answer.parts
+            if part.disposition in dispositions and not part.origin.doubt
+        )
+        return HeaderSpace.union_all(self.family, spaces)
+
+    def to_json(self) -> dict[str, object]:
+        """The classes, and the connections between them, as JSON."""
+        return {
+            "family": int(self.family),
+            "classes": [{"pods": list(one.pods)} for one in self.classes],
+            "connections": [one.to_json() for one in self.connections()],
+            "unresolved": list(self.answer.unresolved),
         }
-        pair = {field: IntervalSet.single(value) for field, value in values.items()}
-        told = self.answer.space(self.family, *dispositions)
-        return (told & HeaderSpace.box(self.family, pair)).forget(*_SIDES)
+
+    def to_text(self) -> str:
+        """The same for people: targets together that one class may call alike."""
+        count = len(self.classes)
+        lines = [f"IPv{self.family}: {count} class{'' if count == 1 else 'es'} of pods"]
+        lines += (f"  {at}: {_some(one.pods)}" for at, one in enumerate(self.classes))
+        alike: dict[tuple[int, str], list[int]] = {}
+        for one in self.connections():
+            alike.setdefault((one.source, one.to_text()), []).append(one.target)
+        for (source, flows), to in alike.items():
+            lines.append(f"{source} -> {', '.join(map(str, to))}: {flows}")
+        lines += (f"unknown: {why}" for why in self.answer.unresolved)
+        return "\n".join(lines)
 
 
-def connectivity(world: World, family: Family) -> Connectivity:
-    """The connections that the pods of *world* may make to each other in *family*."""
+def connectivity(world: World, family: Family, *, limit: int | None = None) -> Connectivity:
+    """The connections that the pods of *world* may make to each other in *family*.
+
+    Raises: TooOpenError where more than *limit* pairs of senders and targets are meant.
+    """
     classes = tuple(_classes(world, family))
     stands = IntervalSet.of(*((one.stands, one.stands) for one in classes))
     others = IntervalSet.of(*((one.other, one.other) for one in classes))
     among = HeaderSpace.box(family, {Field.SRC: stands, Field.DST: stands | others})
     pods = (PodsNamed(),)
     question = Question({}, sources=pods, destinations=pods, families=(family,))
-    return Connectivity(family, classes, reach(world, question, {family: among}))
+    return Connectivity(family, classes, reach(world, question, {family: among}, limit=limit))
+
+
+def _sent(space: HeaderSpace, source: PodClass) -> HeaderSpace:
+    return space.restrict(Field.SRC, IntervalSet.single(source.stands))
+
+
+def _received(sent: HeaderSpace, source: PodClass, target: PodClass) -> HeaderSpace:
+    """The packets of *sent*, which are those of *source*, to *target*, of any addresses."""
+    value = target.other if source is target else target.stands
+    return sent.restrict(Field.DST, IntervalSet.single(value)).forget(*_SIDES)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = len(names) - _PODS_SHOWN
+    return ", ".join(names[:_PODS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _classes(world: World, family: Family) -> Iterator[PodClass]:

@@ -202,7 +202,7 @@ def boxes(space: HeaderSpace, asked: HeaderSpace) -> Iterator[Box]:
 
 def boxes_text(space: HeaderSpace, asked: HeaderSpace) -> Iterator[str]:
     """As `boxes`, each on a line for people."""
-    return map(_box_text, boxes(space, asked))
+    return (box_text(box, _ends(box)) for box in boxes(space, asked))
 
 
 def _values(family: Family, field: Field, values: IntervalSet) -> list[str]:
@@ -220,14 +220,9 @@ def _protocols(values: IntervalSet) -> Iterator[str]:
             yield f"{lo}-{hi}"
 
 
-def _box_text(box: Box) -> str:
-    def listed(name: str) -> str:
-        values = box.get(name, [])
-        more = f" and {len(values) - _MANY} more" if len(values) > _MANY else ""
-        return ", ".join(values[:_MANY]) + more
-
-    words = [listed("protocol") or "any"]
-    words.append(f"{listed('from') or 'any'} -> {listed('to') or 'any'}")
+def box_text(box: Box, ends: str = "") -> str:
+    """A box on a line for people; *ends* stands between its protocols and the rest."""
+    words = [_listed(box, "protocol") or "any", ends]
     for name, word in (
         ("port", "port"),
         ("src_port", "source port"),
@@ -235,5 +230,15 @@ def _box_text(box: Box) -> str:
         ("icmp_code", "ICMP code"),
     ):
         if name in box:
-            words.append(f"{word} {listed(name)}")
-    return " ".join(words)
+            words.append(f"{word} {_listed(box, name)}")
+    return " ".join(filter(None, words))
+
+
+def _ends(box: Box) -> str:
+    return f"{_listed(box, 'from') or 'any'} -> {_listed(box, 'to') or 'any'}"
+
+
+def _listed(box: Box, name: str) -> str:
+    values = box.get(name, [])
+    more = f" and {len(values) - _MANY} more" if len(values) > _MANY else ""
+    return ", ".join(values[:_MANY]) + more

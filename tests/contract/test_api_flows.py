@@ -26,6 +26,26 @@ spec:
   types: [Ingress]
   ingress: [{action: Deny, protocol: TCP, destination: {ports: [9100]}}, {action: Allow}]
 """
+PODS = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {nodeName: n1, containers: [{name: c}]}
+status: {phase: Running, podIP: 10.244.1.10, podIPs: [{ip: 10.244.1.10}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+spec: {nodeName: n1, containers: [{name: c}]}
+status: {phase: Running, podIP: 10.244.1.11, podIPs: [{ip: 10.244.1.11}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5432}]}]
+"""
 SHUT = {"group": "projectcalico.org", "kind": "GlobalNetworkPolicy", "name": "shut"}
 QUESTION = {"from": {"outside": True}, "to": {"node": "n1"}, "family": 4}
 
@@ -48,6 +68,19 @@ def told(answer):
 def closed():
     flow = {"protocol": ["TCP"], "port": ["9100"]}
     return [("closed", [flow], ["GlobalNetworkPolicy shut"])]
+
+
+def test_connectivity_tells_which_pods_may_call_which(client, audited):
+    answer = client.post("/v1/connectivity", json={"audit": audited(CLUSTER, PODS)}).json
+    assert [["shop/web"], ["shop/db"]] == [one["pods"] for one in answer["classes"]]
+    only_5432 = [{"protocol": ["TCP"], "port": ["5432"]}]
+    web_to_db = [one for one in answer["connections"] if (one["from"], one["to"]) == (0, 1)]
+    assert [("allowed", only_5432)] == [(one["disposition"], one["flows"]) for one in web_to_db]
+
+
+def test_connectivity_of_no_family_that_there_is_is_refused(client, audited):
+    body = {"audit": audited(CLUSTER), "family": 5}
+    assert 400 == client.post("/v1/connectivity", json=body).status_code
 
 
 def test_reach_tells_what_gets_through(client, audited):

@@ -13,6 +13,11 @@ from tests.factories import make_gnp, make_pod
 from tests.trace_factories import world
 
 TCP = IntervalSet.single(6)
+UNTUNNELLED = [
+    {"protocol": ["ICMP", "2", "3", "5-16", "18-57", "59-255"]},
+    {"protocol": ["UDP"], "port": ["1-4788", "4790-65535"]},
+]
+"""What a pod may send to another that nobody denies: no IPIP and no VXLAN."""
 APPS = ("web", "web", "db", "db")
 
 
@@ -55,3 +60,26 @@ def test_addresses_that_a_rule_tells_apart_part_a_class():
 @pytest.mark.parametrize("family", Family)
 def test_a_cluster_without_pods_has_no_connections(family):
     assert () == connectivity(world(), family).classes
+
+
+def test_connections_are_told_by_the_places_of_classes():
+    found = connectivity(world(only_web(), *pods(), make_pod("lost", ips="")), Family.V4)
+    told = found.to_json()
+    assert [["default/web-0", "default/web-1"], ["default/db-2", "default/db-3"]] == [
+        one["pods"] for one in told["classes"]
+    ]
+    only_5432 = [{"protocol": ["TCP"], "port": ["5432"]}]
+    assert [(0, 0, UNTUNNELLED), (0, 1, only_5432), (1, 0, UNTUNNELLED)] == [
+        (one["from"], one["to"], one["flows"]) for one in told["connections"]
+    ]
+    assert ["pod default/lost has no address that is known"] == told["unresolved"]
+
+
+def test_what_may_be_denied_is_told_as_perhaps():
+    rule = {"action": "Allow", "source": {"serviceAccounts": {"selector": "trust == 'high'"}}}
+    policy = make_gnp("some", selector="all()", types=["Ingress"], ingress=[rule])
+    only = connectivity(world(policy, *pods()[:1]), Family.V4)
+    assert "IPv4: 1 class of pods\n  0: default/web-0\n0 -> 0: any" == only.to_text()
+    two = connectivity(world(policy, pods()[0], pods()[2]), Family.V4)
+    perhaps = "ICMP, 2, 3, 5-16, 18-57, 59-255; UDP port 1-4788, 4790-65535"
+    assert f"0 -> 0: perhaps {perhaps}" == two.to_text().splitlines()[-1]
