@@ -47,10 +47,7 @@ def test_the_answer_may_be_a_line_of_json(cluster, capsys):
 
 def test_what_would_take_too_long_is_refused(cluster, tmp_path, capsys):
     other = tmp_path / "other.yaml"
-    other.write_text(
-        CLUSTER.replace("w1", "w2")
-        .replace("10.0.0.11", "10.0.0.12")
-        .replace("name: web", "name: db")
-    )
+    turned = CLUSTER.replace("w1", "w2").replace("name: web", "name: db").replace("1.10", "2.10")
+    other.write_text(turned.replace("10.0.0.11", "10.0.0.12"))
     assert ExitCode.UNREADABLE == run(["connectivity", cluster, str(other), "--limit", "1"])
     assert "4 pairs are meant" in capsys.readouterr().err
