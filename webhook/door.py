@@ -29,8 +29,9 @@ LIMIT_S: Final = 10.0
 """The API server's own default, where a review does not say how long it waits."""
 
 IN_PLACE_S: Final = 0.003
-"""Reviews whose likes took less are judged by the thread that has read them, if there is ample time: handing
-them to another one and back would take as long as judging them."""
+"""Reviews of Services whose likes took less are judged by the thread that has read them, if there is ample
+time: handing them to another one and back would take as long as judging them. Of other kinds one may take a
+thousand times as long as the one before it, so that nothing but another thread keeps the deadline."""
 
 _AMPLE_S: Final = 1.0
 _LOG = logger(__name__)
@@ -84,7 +85,8 @@ class Door:
 
     def _judged(self, review: ReviewRequest, deadline: float, work: Work) -> Judgement:
         judge = partial(self.judge.judge, review, deadline=deadline)
-        if work.expected_s < IN_PLACE_S and deadline - time.monotonic() > _AMPLE_S:
+        is_quick = review.kind.kind == "Service" and work.expected_s < IN_PLACE_S
+        if is_quick and deadline - time.monotonic() > _AMPLE_S:
             return work.measured(judge)
         try:
             return self.timely.result(partial(work.measured, judge), deadline)

@@ -64,6 +64,8 @@ def answer(door, *, limit_s=30.0, **request):
 
 PLEADED = {"object": node_port(**{ANNOTATION: "incident 7"})}
 
+HARMLESS = NODE_PORT | {"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}}
+
 
 def test_a_refusal_is_answered_and_recorded(opened, tmp_path):
     found = answer(opened())
@@ -103,7 +105,7 @@ def test_break_glass_does_not_pass_while_nobody_can_be_asked(opened):
 
 def test_a_request_that_is_admitted_asks_for_no_right(opened):
     rights = Holders()
-    harmless = PLEADED["object"] | {"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}}
+    harmless = PLEADED["object"] | {"spec": HARMLESS["spec"]}
     assert answer(opened(rights), object=harmless).allowed
     assert [] == rights.asked
 
@@ -140,3 +142,25 @@ def test_an_answer_leaves_before_the_deadline_whatever_the_judging_does(opened):
     end.set()
     assert (False, 504) == (found.allowed, found.code)
     assert took_s < 3.0
+
+
+def test_only_services_are_judged_by_the_thread_that_read_them_and_only_if_quick(opened):
+    threads = []
+
+    def told(world, review):
+        threads.append(threading.current_thread().name)
+        return decide(world, review, terms=TERMS, now_s=0)
+
+    door, own = opened(judge=told), threading.current_thread().name
+    for _ in range(40):
+        answer(door, object=HARMLESS)
+    assert own == threads[-1]
+    gvk = {"group": "projectcalico.org", "version": "v3", "kind": "GlobalNetworkSet"}
+    nets = {
+        "apiVersion": "projectcalico.org/v3",
+        "kind": "GlobalNetworkSet",
+        "metadata": {"name": "n"},
+    }
+    for _ in range(40):
+        answer(door, kind=gvk, object=nets | {"spec": {"nets": ["192.0.2.0/24"]}})
+    assert {True} == {name.startswith("judge") for name in threads[40:]}
