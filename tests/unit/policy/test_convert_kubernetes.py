@@ -104,3 +104,18 @@ def test_the_peer_of_an_egress_rule_is_its_destination_with_the_ports():
         destination.positive.canonical(),
         destination.rule.ports[0].lo,
     )
+
+
+@pytest.mark.parametrize("rule", [{}, {"from": []}, {"from": [{}]}])
+def test_a_rule_without_peers_means_everybody(rule):
+    [one] = ingress(**rule)
+    assert (None, None, ()) == (one.source.positive, one.source.negative, one.source.rule.nets)
+
+
+def test_a_peer_means_pods_of_here_or_of_the_namespaces_that_it_selects():
+    web = {"matchLabels": {"app": "web"}}
+    assert f'({HERE} && ({PODS} && app == "web"))' == source({"podSelector": web})
+    both = source({"podSelector": web, "namespaceSelector": {"matchLabels": {"team": "a"}}})
+    assert HERE not in both
+    assert 'pcns.team == "a"' in both
+    assert 'app == "web"' in both

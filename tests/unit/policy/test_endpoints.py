@@ -135,3 +135,21 @@ def test_a_template_makes_endpoints_on_the_nodes_that_it_selects(selector, count
 def test_a_name_over_the_limit_is_hashed():
     (hep,) = automatic(make_node("n" * 250))
     assert 64 == len(hep.meta.ref.name)
+
+
+@pytest.mark.parametrize(
+    ("cidr", "count"),
+    [
+        ("10.0.0.11/32", 1),
+        ("10.0.0.10/32", 0),
+        ("10.0.0.12/32", 0),
+        ("10.0.0.11/31", 1),
+        ("10.0.0.12/31", 0),
+        ("::/0", 0),
+    ],
+)
+def test_a_template_finds_addresses_from_the_first_to_the_last_of_its_networks(cidr, count):
+    template = {"generateName": "t", "interfaceCIDRs": [cidr]}
+    node = make_node(internal="10.0.0.11")
+    made = automatic(node, createDefaultHostEndpoint="Disabled", templates=[template])
+    assert count == len(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from service.net.intervals import IntervalSet
 from service.net.prefixes import parse_ip
 from service.policy.topology import Topology, is_loopback
 from service.policy.world import World
@@ -115,3 +116,37 @@ def test_a_packet_for_a_pod_meets_the_hosts_hooks_and_is_unknown_beyond():
     assert "what pod has 10.244.1.7 is not known" in found.unknown[0]
     found = answer(world(w1_hep(), node), **{"from": to_pod["to"]})
     assert "what pod has 10.244.1.7 is not known" in found.unknown[0]
+
+
+NODE = make_node(
+    "w9",
+    interfaces={
+        "lo": ["127.0.0.1/8", "10.0.0.8/32"],
+        "eth0": ["10.0.0.11/24", "fd00::11/64"],
+        "eth1": ["192.0.2.9/24"],
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "interface", "source"),
+    [
+        ("10.0.0.7", "eth0", "10.0.0.11"),
+        ("192.0.2.77", "eth1", "192.0.2.9"),
+        ("198.51.100.7", "eth0", "10.0.0.11"),
+        ("fd00::7", "eth0", "fd00::11"),
+        ("2001:db8::7", "eth0", "fd00::11"),
+    ],
+)
+def test_a_node_leaves_by_the_connected_network_or_by_its_first_interface(text, interface, source):
+    out = topology(NODE).way_out("w9", parse_ip(text))
+    assert (interface, IntervalSet.single(parse_ip(source)[1])) == (out.interface, out.sources)
+
+
+def test_a_node_whose_first_interface_has_no_such_address_leaves_by_none_that_is_known():
+    node = make_node("w9", interfaces={"eth0": ["10.0.0.11/24"]})
+    out = topology(node).way_out("w9", parse_ip("2001:db8::7"))
+    assert ("", ("the first interface of w9 has no IPv6 address to send from",)) == (
+        out.interface,
+        out.doubts,
+    )
