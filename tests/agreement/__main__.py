@@ -3,7 +3,8 @@
     python -m tests.agreement [--worlds N] [--first NUMBER] [--flows N] [--processes N] [--output FILE] [--resume]
 
 Prints the numbers, and every disagreement with the number of its world: ``--first NUMBER --worlds 1`` tries
-that one again. The exit code is 1 if there is one. ``--resume`` goes on from what the output file has counted.
+that one again. The exit code is 1 if there is one. ``--resume`` goes on from what the output file has counted,
+once it has tried again the worlds that differed: those that do not any more are listed as mended.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def judged(numbers: range, flows: int) -> Tally:
 def main() -> int:
     """0 if all agree in all worlds."""
     given = _arguments()
-    tally = _before(given)
+    tally = Tally()
+    if given.resume and given.output and given.output.exists():
+        tally = before(given.output, given.first, flows=given.flows)
     with ProcessPoolExecutor(given.processes) as pool:
         whole = range(given.first + tally.worlds, given.first + given.worlds)
         slices = (whole[at : at + _TOGETHER] for at in range(0, len(whole), _TOGETHER))
@@ -62,12 +65,18 @@ def main() -> int:
     return bool(tally.differing)
 
 
-def _before(given: argparse.Namespace) -> Tally:
-    """What the output file has counted, of a run with the same first world, if it is to go on."""
-    if not (given.resume and given.output and given.output.exists()):
+def before(output: Path, first: int, *, flows: int) -> Tally:
+    """What *output* has counted of a run with the same *first* world; what differed is tried again."""
+    found = json.loads(output.read_text(encoding="utf-8"))
+    if found["first"] != first:
         return Tally()
-    found = json.loads(given.output.read_text(encoding="utf-8"))
-    return Tally.from_json(found) if found["first"] == given.first else Tally()
+    tally = Tally.from_json(found)
+    differed, tally.differing = tally.differing, []
+    for number in dict.fromkeys(int(one.split(" ", 1)[0]) for one in differed):
+        again = judged(range(number, number + 1), flows).differing
+        tally.differing += again
+        tally.mended += [] if again else [number]
+    return tally
 
 
 def _in_turn(

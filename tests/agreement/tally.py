@@ -103,6 +103,9 @@ class Tally:
     """Why the trace says that it does not know, of flows of which the model does."""
     cells: Counter[Cell] = field(default_factory=Counter)
     differing: list[str] = field(default_factory=list)
+    """Each begins with the number of its world."""
+    mended: list[int] = field(default_factory=list)
+    """Worlds that differed when an earlier part of the run tried them, and do not any more."""
 
     def count(self, flow: Raw, answer: Trace, expected: str) -> None:
         """Count one flow, the hooks that it met, and whether the model knows what becomes of it."""
@@ -122,6 +125,7 @@ class Tally:
         for mine, theirs in zip(self._counters(), other._counters(), strict=True):
             mine.update(theirs)
         self.differing += other.differing
+        self.mended += other.mended
 
     def _counters(self) -> tuple[Counter[str] | Counter[Cell], ...]:
         return self.dispositions, self.families, self.hooks, self.unknown, self.withheld, self.cells
@@ -135,7 +139,8 @@ class Tally:
             cells[hook, action, name] = number
         names = ("dispositions", "families", "hooks", "unknown", "withheld")
         counted = {name: Counter[str](found[name]) for name in names}
-        return cls(found["worlds"], **counted, cells=cells, differing=list(found["differing"]))
+        told = {name: list(found.get(name, ())) for name in ("differing", "mended")}
+        return cls(found["worlds"], **counted, cells=cells, **told)
 
     def holes(self) -> list[Cell]:
         """The cells in which no rule matched."""
@@ -159,4 +164,5 @@ class Tally:
             "holes": [" / ".join(cell) for cell in self.holes()],
             "disagreements": len(self.differing),
             "differing": self.differing[:50],
+            "mended": self.mended,
         }

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.agreement.__main__ import judged
+from tests.agreement.__main__ import before, judged
 from tests.agreement.directed import direct
 from tests.agreement.judge import judge
 from tests.agreement.tally import ACTIONS, HOOKS, Tally, cells, criteria
@@ -76,3 +76,12 @@ def test_half_of_the_directed_worlds_meet_their_cell():
         judge(Drawn("", objects, flows), tally)
         met.append(tally.cells[cell] > 0)
     assert sum(met) >= len(met) / 2
+
+
+def test_a_run_that_goes_on_tries_again_what_differed(tmp_path):
+    output = tmp_path / "agreement.json"
+    tally = Tally(worlds=3, differing=[f"{FIRST} (guard): what was mended since"])
+    output.write_text(json.dumps({"first": FIRST, **tally.to_json()}))
+    found = before(output, FIRST, flows=1)
+    assert (3, [], [FIRST]) == (found.worlds, found.differing, found.mended)
+    assert Tally() == before(output, FIRST + 1, flows=1)

@@ -73,6 +73,9 @@ def _agreement(found: Found) -> Iterator[str]:
         f"**{_n(found['disagreements'])} disagreements** in disposition or deciding rule. Where the model knows, "
         f"the trace does not {sum(found['withheld'].values())} times.\n"
     )
+    if found.get("mended"):
+        numbers = ", ".join(map(str, found["mended"]))
+        yield f"Worlds that differed when the run came to them, and agree since what they showed was mended: {numbers}.\n"
     yield "What is unknown to the trace, mostly what chance decides:\n"
     yield from _table(("why", "flows"), _most(found["unknown"]))
     yield "\nHow often each hook was met, and what it said:\n"

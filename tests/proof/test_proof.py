@@ -32,11 +32,12 @@ def test_mutants_that_nobody_noticed_are_told(tmp_path):
 
 
 def test_cells_and_disagreements_are_told(tmp_path):
-    tally = Tally(worlds=3, differing=["1 (guard): trace"])
+    tally = Tally(worlds=3, differing=["1 (guard): trace"], mended=[17, 19])
     tally.dispositions["denied"] = 1200
     text = written(tmp_path, agreement={"first": 7, **tally.to_json()})
     assert "3 worlds from number 7 on, 1,200 flows: denied 1,200" in text
     assert "**1 disagreements**" in text
+    assert "agree since what they showed was mended: 17, 19." in text
 
 
 def test_the_page_that_is_published_has_every_part():
