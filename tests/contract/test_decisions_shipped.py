@@ -129,7 +129,7 @@ def test_a_running_shipper_follows_the_writer_and_lets_go_of_what_is_shipped(ser
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 def test_writers_that_are_killed_lose_no_answered_record_and_double_none(service, tmp_path):
     """Each writer is killed at another moment of its life; NODEWARD_KILLS says how many are."""
     promised = []
