@@ -96,16 +96,17 @@ class Mutants:
 
     def _measured(self, session: pytest.Session, data: Path, times: Path) -> int:
         cov = coverage.Coverage(data_file=str(data), source=["service"], config_file=False)
-        cov.start()
         lines = []
         for item in session.items:
+            # Anew for each: a test that exhausts the stack ends the tracing of all that follow.
+            cov.start()
             cov.switch_context(item.nodeid)
             began = time.monotonic()
             if _failed(session, [item]):
                 sys.stderr.write(f"{item.nodeid} fails without any mutant, and is left out\n")
             else:
                 lines.append(f"{time.monotonic() - began:.4f} {item.nodeid}")
-        cov.stop()
+            cov.stop()
         cov.save()
         times.write_text("\n".join(lines), encoding="utf-8")
         return 0
