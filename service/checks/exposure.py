@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.checks.finding import rule_json, witness_json
+from service.checks.nodeport.by_failsafe import MAY_PASS, passed_by
 from service.checks.nodeport.judge import Judge
 from service.checks.nodeport.openings import all_openings, openings, ranges_text
 from service.checks.nodeport_unguarded import opening_families
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 class Exposure:
     """What untracked and preDNAT policy make of packets to an opening at one entry of alike nodes.
 
-    ``stalls`` say why what is written may not be in force on one of them: then nothing is sure.
+    ``stalls`` say why what is written may not be in force on one of them, or be passed by: then nothing is sure.
     """
 
     opening: Opening
@@ -107,7 +108,8 @@ def exposures(
             for one in judge.classes(family):
                 for entry in one.entries:
                     guarding = judge.guarding(entry, opening.packets(family), opening.served)
-                    why = tuple(dict.fromkeys(_stalls(world, one.nodes)))
+                    doubts = [MAY_PASS] if passed_by(world, one.nodes, opening) else []
+                    why = tuple(dict.fromkeys((*_stalls(world, one.nodes), *doubts)))
                     yield Exposure(opening, one.nodes, entry, guarding.partition, why)
 
 

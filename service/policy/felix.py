@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from service.model.rule import Port
 from service.model.selector import parse
 from service.net.flow import PROTOCOL_NUMBERS
 from service.net.prefixes import Family
+from service.policy.cause import Hook
 from service.policy.felix_environment import NO_ENVIRONMENT
 from service.policy.profile import DEFAULT_PROFILE, Dataplane
 
@@ -46,8 +48,10 @@ _EARLIER = (22, 68, 53, 67, 179, 2379, 2380, 6666, 6667)
 _NODE_PORTS = ((30000, 32767),)
 _DATA_INTERFACES = r"^((en|wl|ww|sl|ib)[Popsx].*|(eth|wlan|wwan|bond).*)"
 _IPVS_DEVICE = "kube-ipvs0"
-BPF_DOUBT = "the eBPF dataplane judges hosts in another way"
-"""Why whatever does not know the order of Felix's programs cannot tell."""
+BPF_DOUBT = (
+    "Felix runs eBPF programs at interfaces of some names, and which one this is, is not known"
+)
+"""Why it cannot be told whether what hosts' policy denies is denied; what it lets pass does pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class FelixView:
     translates_for_hosts: bool = True
     """Whether programs translate what hosts call and no socket has translated."""
     doubts: tuple[str, ...] = ()
+    polices: bool = True
+    """Whether hosts' policy is enforced at all, in the view of one interface."""
 
     def programs(self, family: Family) -> bool:
         """Whether Felix programs anything for *family*: without ``ipv6Support``, IPv6 is left alone."""
@@ -90,6 +96,33 @@ class FelixView:
     def may_be_bypassed(self) -> bool:
         """Whether other rules of the host may come before Felix's; in nftables its tables are its own."""
         return self.appends_chains and self.dataplane not in {Dataplane.NFTABLES, Dataplane.BPF}
+
+    @property
+    def blind(self) -> tuple[str, ...]:
+        """The doubts that leave nothing known; of eBPF it is known that what no policy denies passes."""
+        return tuple(one for one in self.doubts if one != BPF_DOUBT)
+
+    @property
+    def settled(self) -> FelixView:
+        """The same, wherever eBPF programs stand: for whoever knows, or asks what policies say only."""
+        return replace(self, doubts=self.blind) if BPF_DOUBT in self.doubts else self
+
+    def at(self, interface: str, hook: Hook | None = None) -> FelixView:
+        """The view of one interface, where its name is known: whether an eBPF program stands there.
+
+        Programs ask for failsafe ports after translation, and so not at the preDNAT *hook*.
+        Source: felix/dataplane/linux/bpf_ep_mgr.go, felix/bpf/polprog/pol_prog_builder.go.
+        """
+        if BPF_DOUBT not in self.doubts:
+            return self
+        here = self.without_failsafes() if hook is Hook.PRE_DNAT else self
+        if interface in {"", "*"}:
+            return here
+        try:
+            is_there = any(re.search(pattern, interface) for pattern in self.program_interfaces)
+        except re.error:
+            return here
+        return replace(here.settled, polices=is_there)
 
     def without_failsafes(self) -> FelixView:
         """The same with both failsafe lists empty."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from service.net.headerspace import Bounds, HeaderSpace
 from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.felix import DEFAULT_VIEW
+from service.policy.hooks import failsafe_space
 from service.policy.ipvs import BEYOND_HOST_POLICY, taken_for_forwarded
 from service.policy.partition import Part, Partition
 from service.policy.profile import Dataplane
@@ -32,11 +33,11 @@ class Gate:
         """The endpoint whose policies count at *hook* on the way in; None where nobody looks.
 
         The filter table takes the interface's own endpoint if there is one, untracked policy knows no
-        other, and preDNAT falls back to ``*`` where no preDNAT policy selects the interface's own.
+        other, and preDNAT falls back to ``*`` where no preDNAT policy selects the interface's own; in eBPF never.
         """
         if hook is Hook.UNTRACKED:
             return self.named
-        if hook is Hook.PRE_DNAT and self.named is not None:
+        if hook is Hook.PRE_DNAT and self.named is not None and not self._has(world, Dataplane.BPF):
             return self.named if world.has_prednat(self.named) else self.wildcard
         return self.named or self.wildcard
 
@@ -46,25 +47,41 @@ class Gate:
         Under IPVS normal policy does, too, where Felix does not take the port for one of kube-proxy's.
         """
         before = self._before_routing(world, live)
-        if not self._has_ipvs(world):
+        if not self._has(world, Dataplane.IPVS):
             return before
         return before.then(lambda rest: self._in_ipvs(world, rest, known_beyond=False))
 
     def to_host(self, world: World, live: Bounds) -> Partition:
         """What becomes of packets that arrive for a process of the host itself."""
-        before = self._before_routing(world, live)
-        if self._has_ipvs(world):
+        before = self._before_routing(world, live, to_host=True)
+        if self._has(world, Dataplane.IPVS):
             return before.then(lambda rest: self._in_ipvs(world, rest, known_beyond=True))
         return before.then(lambda rest: self._ingress(world, rest, Hook.NORMAL))
 
-    def _before_routing(self, world: World, live: Bounds) -> Partition:
-        return self._ingress(world, live, Hook.UNTRACKED).then(
-            lambda rest: self._ingress(world, rest, Hook.PRE_DNAT)
-        )
+    def _before_routing(self, world: World, live: Bounds, *, to_host: bool = False) -> Partition:
+        before = self._ingress(world, live, Hook.UNTRACKED)
+        if to_host and self._has(world, Dataplane.BPF):
+            before = before.then(lambda rest: self._failsafes(world, rest, Direction.INGRESS))
+        return before.then(lambda rest: self._ingress(world, rest, Hook.PRE_DNAT))
 
-    def _has_ipvs(self, world: World) -> bool:
+    def _failsafes(self, world: World, live: Bounds, direction: Direction) -> Partition:
+        """What eBPF programs let by before any policy, of the host's own packets.
+
+        Source: felix/bpf/polprog/pol_prog_builder.go.
+        """
         endpoint = self.named or self.wildcard
-        return endpoint is not None and world.felix(endpoint.node).dataplane is Dataplane.IPVS
+        felix = world.felix(endpoint.node) if endpoint else DEFAULT_VIEW
+        hook, family = Hook.NORMAL, live.may.family
+        ports = Bounds.exact(failsafe_space(felix, family, hook=hook, direction=direction))
+        parts = (
+            Part(Decision.ALLOW, Cause(Reason.FAILSAFE, hook, direction), live & ports),
+            Part(Decision.UNDECIDED, Cause(Reason.DEFAULT_ACTION, hook, direction), live - ports),
+        )
+        return Partition(live, tuple(one for one in parts if one.space.may))
+
+    def _has(self, world: World, dataplane: Dataplane) -> bool:
+        endpoint = self.named or self.wildcard
+        return endpoint is not None and world.felix(endpoint.node).dataplane is dataplane
 
     def _in_ipvs(self, world: World, live: Bounds, *, known_beyond: bool) -> Partition:
         """Normal policy, past which go the ports that Felix takes for kube-proxy's.
@@ -98,6 +115,8 @@ class Gate:
             self.named, live, hook=Hook.UNTRACKED, direction=Direction.EGRESS
         )
         endpoint = self.endpoint(world, Hook.NORMAL)
+        if self._has(world, Dataplane.BPF):
+            untracked = untracked.then(lambda rest: self._failsafes(world, rest, Direction.EGRESS))
         return untracked.then(
             lambda rest: world.evaluate(
                 endpoint, rest, hook=Hook.NORMAL, direction=Direction.EGRESS

@@ -16,6 +16,7 @@ from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.policy.cause import Cause, Decision, Direction, Hook, Reason
 from service.policy.endpoints import DEFAULT_ALLOW
+from service.policy.felix import BPF_DOUBT
 from service.policy.order import tier_view
 from service.policy.partition import Part, Partition, undetermined, whole
 from service.policy.profile import NEWEST
@@ -40,6 +41,10 @@ _FAILSAFE_MEMO = 256
 _END_IN_DENY = frozenset({Hook.NORMAL, Hook.FORWARD, Hook.WORKLOAD})
 IPIP = 4
 BYPASSED = "chainInsertMode is append: rules of the host before Felix's may accept the packet"
+_INSTEAD = {
+    BYPASSED: "a rule of the host's before Felix's",
+    BPF_DOUBT: "no eBPF program, or one that lets it by before policy",
+}
 VXLAN_PORT = 4789
 
 
@@ -125,13 +130,15 @@ def evaluate(
     *namespaces* are those that exist: each gives a profile. *stretches* are the chain's tiers without
     rules that no live packet meets, where somebody knows them.
     """
-    doubts = (*chain.felix.doubts, *chain.doubts)
+    doubts = (*chain.felix.blind, *chain.doubts)
     if doubts:
         return undetermined(live, chain.cause(Reason.DEFAULT_ACTION), doubts)
     if not chain.felix.programs(live.may.family):
         return _inert(chain, live, "Felix programs no IPv6 policy here")
     if chain.hook is Hook.UNTRACKED and chain.wildcard:
         return _inert(chain, live, "untracked policy is ignored on *")
+    if chain.hook is not Hook.WORKLOAD and not chain.felix.polices:
+        return _inert(chain, live, "no eBPF program stands at the interface")
     walk = _Walk(matcher, chain, live)
     family, hook, direction = live.may.family, chain.hook, chain.direction
     if hook is Hook.WORKLOAD:
@@ -142,22 +149,30 @@ def evaluate(
         walk.tier(stretch)
     walk.fall_off(namespaces)
     parts = tuple(walk.parts)
-    if chain.felix.may_be_bypassed:
-        parts = tuple(bypassed for part in parts for bypassed in _bypassed(chain, part))
+    unsure = _unsure(chain)
+    if unsure:
+        parts = tuple(one for part in parts for one in _bypassed(chain, part, unsure))
     return Partition(live, parts, tuple(walk.spared))
 
 
-def _bypassed(chain: Chain, part: Part) -> Iterator[Part]:
-    """*part* where rules of the host come before Felix's, and may accept what these would deny."""
+def _unsure(chain: Chain) -> str:
+    """Why what the chain would deny may pass it by; "" where it cannot."""
+    if chain.felix.may_be_bypassed:
+        return BYPASSED
+    is_programs = chain.hook is not Hook.WORKLOAD and BPF_DOUBT in chain.felix.doubts
+    return BPF_DOUBT if is_programs else ""
+
+
+def _bypassed(chain: Chain, part: Part, why: str) -> Iterator[Part]:
+    """*part* where what the chain denies may pass it by, because of *why*."""
     if part.decision is not Decision.DENY:
         yield part
         return
     space = Bounds(HeaderSpace.nothing(part.space.may.family), part.space.may)
-    unknown = (*part.unknown, BYPASSED)
+    unknown = (*part.unknown, why)
     yield replace(part, space=space, unknown=unknown)
     decision = Decision.ALLOW if chain.hook in _END_IN_DENY else Decision.UNDECIDED
-    cause = chain.cause(Reason.DEFAULT_ACTION, "a rule of the host's before Felix's")
-    yield Part(decision, cause, space, unknown)
+    yield Part(decision, chain.cause(Reason.DEFAULT_ACTION, _INSTEAD[why]), space, unknown)
 
 
 def _inert(chain: Chain, live: Bounds, note: str) -> Partition:

@@ -335,8 +335,7 @@ class Programs:
 
     def _felix(self, node: str) -> FelixView:
         """The configuration of *node*, for whoever knows the order of programs."""
-        felix = self._world.felix(node)
-        return replace(felix, doubts=tuple(one for one in felix.doubts if one != BPF_DOUBT))
+        return self._world.felix(node).settled
 
     def _is_ebpf(self, node: str) -> bool:
         return BPF_DOUBT in self._world.felix(node).doubts

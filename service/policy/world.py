@@ -253,7 +253,8 @@ class World:
     def likeness(self, hep: HostEndpoint) -> object:
         """What host endpoints agree in that have the same chains at every hook."""
         is_wildcard = hep.interface_name == WILDCARD
-        return self.label_class(hep), hep.profiles, self.felix(hep.node), is_wildcard
+        felix = self.felix(hep.node).at(hep.interface_name)
+        return self.label_class(hep), hep.profiles, felix, is_wildcard
 
     def label_class(self, hep: HostEndpoint) -> Labels:
         """The labels of *hep* that matter: endpoints that agree in them have the same policies."""
@@ -327,7 +328,7 @@ class World:
             hook,
             direction,
             tiers=self.resolve(hep, hook, direction),
-            felix=self.felix(hep.node),
+            felix=self.felix(hep.node).at(hep.interface_name, hook),
             profiles=self._profiles.entries(hep.profiles),
             doubts=self._profiles.doubts(hep.profiles) if hook is Hook.NORMAL else (),
             wildcard=hep.interface_name == WILDCARD,

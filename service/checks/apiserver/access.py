@@ -21,6 +21,7 @@ from service.policy.cause import Decision, Direction, Hook
 from service.policy.entries import entries, known_addresses
 from service.policy.facts import Facts
 from service.policy.gates import Gate
+from service.policy.profile import Dataplane
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -187,6 +188,8 @@ def _over_loopback(world: World, endpoint: ApiEndpoint) -> Passage:
     """The API server's own node: both ways through ``lo``, which only a ``*`` endpoint judges."""
     gate = Gate(wildcard=world.endpoints(endpoint.node).wildcard)
     live = Bounds.exact(endpoint.packets(IntervalSet.single(endpoint.address[1])))
+    if world.felix(endpoint.node).dataplane is Dataplane.BPF:  # no program stands at lo
+        return worst(live, ())
     left = worst(live, [gate.from_host(world, live)])
     came = worst(live, [gate.to_host(world, live)])
     return Passage(live, left.denied | came.denied, (*left.parts, *came.parts))

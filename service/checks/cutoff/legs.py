@@ -14,8 +14,10 @@ from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.net.prefixes import Family, addresses_in, parse_cidr
 from service.policy.cause import Decision, Direction, Hook
+from service.policy.felix import BPF_DOUBT
 from service.policy.gates import Gate
 from service.policy.partition import Part
+from service.policy.profile import Dataplane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +32,8 @@ _LINK_LOCAL = addresses_in((parse_cidr("fe80::/10"),), Family.V6)
 _SOLICITED = addresses_in((parse_cidr("ff02::1:ff00:0/104"),), Family.V6)
 _SOLICITATION = 135
 _DIAGONAL_LIMIT = 256
+_UNSETTLED = frozenset({"ipip", "neighbours"})
+"""The flows of which it is not known what eBPF programs let by before policy."""
 _EPHEMERAL = IntervalSet.of((32768, 60999))
 """The source ports that Linux gives out (``net.ipv4.ip_local_port_range``)."""
 
@@ -53,7 +57,14 @@ class Leg:
         )
         if self.each is not None:
             denied = self._starved(denied, self.each)
-        return Harm(self, denied, (*found.parts, *mute))
+        parts = (*found.parts, *mute)
+        if self.flow.id in _UNSETTLED and self._meets_programs(world) and denied.must:
+            denied = Bounds(HeaderSpace.nothing(self.doorway.family), denied.may)
+            parts = tuple((gate, replace(part, unknown=(BPF_DOUBT,))) for gate, part in parts)
+        return Harm(self, denied, parts)
+
+    def _meets_programs(self, world: World) -> bool:
+        return _runs_programs(world, self.doorway.nodes[0])
 
     def _mute(self, world: World) -> Iterator[tuple[Gate, Part]]:
         """The packets that untracked policy accepts, and not their answers; by a gate that surely holds."""
@@ -75,15 +86,19 @@ class Leg:
         return Bounds(must, may)
 
     def _judge(self, world: World) -> Callable[[Gate, Bounds], Partition]:
-        if self.direction is Direction.INGRESS:
-            if self.flow.wrapped:
-                return lambda gate, live: gate.guard(world, live)
-            return lambda gate, live: gate.to_host(world, live)
-        if self.flow.wrapped:
-            return lambda gate, live: world.evaluate(
-                gate.named, live, hook=Hook.UNTRACKED, direction=Direction.EGRESS
-            )
-        return lambda gate, live: gate.from_host(world, live)
+        """Packets that carry others are met by untracked policy, and before chains by preDNAT policy, too."""
+        comes_in = self.direction is Direction.INGRESS
+        if not self.flow.wrapped:
+            return lambda gate, live: (gate.to_host if comes_in else gate.from_host)(world, live)
+        if comes_in and (self.flow.id in _UNSETTLED or not self._meets_programs(world)):
+            return lambda gate, live: gate.guard(world, live)
+        return lambda gate, live: world.evaluate(
+            gate.named, live, hook=Hook.UNTRACKED, direction=self.direction
+        )
+
+
+def _runs_programs(world: World, node: str) -> bool:
+    return world.felix(node).dataplane is Dataplane.BPF
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +176,11 @@ def _over_loopback(ends: Ends, flow: NeededFlow, policed: Sequence[Doorway]) -> 
     packets = _packets(ends, flow, {Field.SRC: _LOOPBACK, Field.DST: _LOOPBACK}, ports=flow.ports)
     told: set[object] = set()
     for doorway in policed:
-        nodes = tuple(node for node in doorway.nodes if node in concerned)
+        nodes = tuple(
+            node
+            for node in doorway.nodes
+            if node in concerned and not _runs_programs(ends.world, node)
+        )
         gate = Gate(wildcard=doorway.gates[0].wildcard)
         alike = gate_likeness(ends.world, gate)
         if gate.wildcard is not None and nodes and (alike, nodes) not in told:

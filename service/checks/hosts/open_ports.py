@@ -14,7 +14,6 @@ from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.net.prefixes import Family, parse_ip
 from service.policy.cause import Decision
-from service.policy.profile import Dataplane
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -145,8 +144,7 @@ def passages(
 ) -> Iterator[Passage]:
     """What reaches *listener* from outside, at exposed nodes before which an endpoint stands.
 
-    At nodes where nothing surely does, what may. Of eBPF nodes nothing is said here: nodeport-unguarded tells
-    that their hosts are judged in another way.
+    At nodes where nothing surely does, what may.
     """
     sources = outsiders(world, settings, family)
     if listener.sources is not None:
@@ -156,7 +154,7 @@ def passages(
         here = _here(world, doorway, listener)
         if doorway.is_known:
             here = here & exposed
-        if not doorway.is_policed or not here or _runs_programs(world, doorway):
+        if not doorway.is_policed or not here:
             continue
         live = Bounds.exact(
             HeaderSpace.box(
@@ -170,10 +168,6 @@ def passages(
             )
         )
         yield from _passing(world, doorway, live, listener=listener)
-
-
-def _runs_programs(world: World, doorway: Doorway) -> bool:
-    return all(world.felix(node).dataplane is Dataplane.BPF for node in doorway.nodes)
 
 
 def _passing(

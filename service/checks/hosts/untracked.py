@@ -14,6 +14,7 @@ from service.net.flow import PROTOCOL_NUMBERS
 from service.net.headerspace import Bounds, Field, HeaderSpace
 from service.net.intervals import IntervalSet
 from service.policy.cause import Decision, Direction, Hook
+from service.policy.profile import Dataplane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,10 @@ def unanswered(
     world: World, hep: HostEndpoint, live: Bounds, *, direction: Direction
 ) -> Iterator[Unanswered]:
     """What of the TCP packets of *live* would get no answer past the untracked policy of *hep*."""
-    if not world.resolve(hep, Hook.UNTRACKED, direction):
+    is_programs = (
+        world.felix(hep.node).dataplane is Dataplane.BPF
+    )  # of whose answers nothing is known
+    if is_programs or not world.resolve(hep, Hook.UNTRACKED, direction):
         return
     family = live.may.family
     tcp = live & Bounds.exact(HeaderSpace.box(family, {Field.PROTOCOL: _TCP}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from service.checks.nodeport.by_failsafe import by_failsafe
 from service.checks.nodeport.diagnosis import refused_objects
 from service.checks.nodeport.question import ID, Exposed, nodes_text, some
 from service.checks.nodeport.remarks import any_node, guarded, remarks
@@ -28,6 +29,9 @@ def answered(judge: Judge, question: Question) -> Iterator[Verdict]:
         told = _told(judge, question, found)
     else:
         told = _known(judge, question, found)
+    past = tuple(by_failsafe(judge, question))
+    if past:
+        told = (*(one for one in told if one.result is not Result.PASS), *past)
     return (one.verdict(question) for one in told)
 
 

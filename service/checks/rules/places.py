@@ -49,7 +49,7 @@ class Place:
     @property
     def is_known(self) -> bool:
         """Whether it is known what the chain does."""
-        return not (self.chain.doubts or self.chain.felix.doubts)
+        return not (self.chain.doubts or self.chain.felix.blind)
 
     def rules(self) -> Iterator[tuple[Policy, PolicyRule]]:
         """Its rules, in order, each with its policy."""
@@ -117,7 +117,9 @@ def _of_hosts(world: World) -> Iterator[Place]:
             if chain.tiers and id(chain) not in seen:
                 seen.add(id(chain))
                 what = "*" if hep.interface_name == WILDCARD else "host endpoint"
-                yield Place(chain, f"{what} {hep.meta.ref.name}", namespaces)
+                # What rules do to each other does not hang on where eBPF programs stand.
+                said = replace(chain, felix=replace(chain.felix.settled, polices=True))
+                yield Place(said, f"{what} {hep.meta.ref.name}", namespaces)
 
 
 def _of_workloads(world: World) -> Iterator[Place]:

@@ -90,8 +90,15 @@ def test_untracked_policy_is_a_guard_as_well():
 
 
 def test_nothing_is_said_where_the_dataplane_is_not_known():
+    refused = make_felix_configuration(failsafeInboundHostPorts=[{"protocol": "SCTP", "port": 9}])
+    assert [] == found(NO_TRAILING_DENY, NODE, HEP, refused, guard(OFFICE_WEB))
+
+
+@pytest.mark.parametrize("hep", [HEP, WILDCARD])
+def test_a_guard_of_ebpf_programs_has_no_default_deny_either(hep):
     bpf = make_felix_configuration(bpfEnabled=True)
-    assert [] == found(NO_TRAILING_DENY, NODE, HEP, bpf, guard(OFFICE_WEB))
+    expected = [("guard", "allow-only", "fail")]
+    assert expected == found(NO_TRAILING_DENY, NODE, hep, bpf, guard(OFFICE_WEB))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ WINDOWS = raw("Node", "w1", api_version="v1", labels={"kubernetes.io/os": "windo
 WINDOWS["status"] = {"addresses": [{"type": "InternalIP", "address": "10.0.0.11"}]}
 
 
+WILDCARD = make_hep("w1-all", interfaceName="*", expectedIPs=["10.0.0.11"])
+EBPF = make_felix_configuration(bpfEnabled=True)
+REFUSED = make_felix_configuration(failsafeInboundHostPorts=[{"protocol": "SCTP", "port": 9}])
+
+
 def audited(*objects, **settings):
     world = World(make_snapshot(*objects))
     return [(one.reason, one.result.value) for one in CHECK.audit(world, CheckSettings(**settings))]
@@ -104,7 +109,10 @@ def rules(*ingress, **spec):
             [NODE, rules(DENY), make_kube_controllers_configuration(autoCreate="Enabled")],
             ("guarded", "pass"),
         ),
-        ([NODE, HEP, rules(DENY), make_felix_configuration(bpfEnabled=True)], ("unknown", "warn")),
+        ([NODE, HEP, rules(DENY), EBPF], ("guarded", "pass")),
+        ([NODE, WILDCARD, rules(DENY), EBPF], ("unknown", "warn")),
+        ([NODE, WILDCARD, EBPF], ("no-policy", "fail")),
+        ([NODE, HEP, rules(DENY), REFUSED], ("unknown", "warn")),
     ],
 )
 def test_each_mistake_has_its_reason(objects, expected):
@@ -202,7 +210,7 @@ def test_a_policy_that_touches_no_node_is_not_asked_about_any_port():
 
 @pytest.mark.parametrize(("unknown", "expected"), [(Unknown.WARN, "warn"), (Unknown.DENY, "fail")])
 def test_harm_that_is_not_known_is_refused_where_the_owner_says_so(unknown, expected):
-    doubtful = make_felix_configuration(bpfEnabled=True)
+    doubtful = REFUSED
     found = reviewed([NODE, HEP, WEB, rules(DENY)], None, doubtful, unknown=unknown)
     assert [("unknown", expected)] == found
 
@@ -292,7 +300,7 @@ def test_many_ports_that_may_be_exposed_are_told_together_with_the_reason(unknow
         for number in range(21)
     ]
     world = World(make_snapshot(NODE, HEP, *ports, rules(DENY)))
-    change = make_change(None, make_felix_configuration(bpfEnabled=True))
+    change = make_change(None, REFUSED)
     step = Transition(world, world.with_change(change), change)
     *_, together = CHECK.review(step, CheckSettings(unknown=unknown))
     assert ("others-exposed", expected) == (together.reason, together.result.value)

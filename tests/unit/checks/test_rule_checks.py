@@ -147,8 +147,14 @@ def test_two_rules_with_the_same_selector_are_compared_although_no_pod_is_known(
 
 
 def test_nothing_is_said_where_the_dataplane_is_not_known():
+    refused = make_felix_configuration(failsafeInboundHostPorts=[{"protocol": "SCTP", "port": 9}])
+    assert [] == found(SHADOWED, HEP, refused, guard({**ALLOW}, {**DENY, **OFFICE}))
+
+
+def test_the_order_of_rules_counts_in_ebpf_programs_too():
+    rules = guard({**ALLOW}, {**DENY, **OFFICE})
     bpf = make_felix_configuration(bpfEnabled=True)
-    assert [] == found(SHADOWED, HEP, bpf, guard({**ALLOW}, {**DENY, **OFFICE}))
+    assert found(SHADOWED, HEP, rules) == found(SHADOWED, HEP, bpf, rules)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ NODES = tuple(make_node(f"n{one:02}", internal=f"10.0.0.{one + 10}") for one in 
 
 WEB = make_service(ipFamilies=["IPv4"])
 BPF = make_felix_configuration(bpfEnabled=True)
-BPF_HEP = make_hep("n00-eth0", node="n00", expectedIPs=["10.0.0.10"])
+BPF_HEP = make_hep("n00-all", node="n00", interfaceName="*", expectedIPs=["10.0.0.10"])
 
 
 def found(*objects, check):

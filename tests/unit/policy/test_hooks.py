@@ -182,7 +182,8 @@ def test_without_ipv6_support_felix_leaves_ipv6_alone():
 
 
 def test_where_felix_is_not_known_to_run_anything_may_happen():
-    world = World(make_snapshot(HEP, make_felix_configuration(bpfEnabled=True)))
+    refused = make_felix_configuration(failsafeInboundHostPorts=[{"protocol": "SCTP", "port": 9}])
+    world = World(make_snapshot(HEP, refused))
     live = Bounds.exact(HeaderSpace.everything(Family.V4))
     hep = world.endpoints("w1").named[0]
     found = world.evaluate(hep, live, hook=Hook.NORMAL, direction=Direction.INGRESS)
