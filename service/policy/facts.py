@@ -64,6 +64,8 @@ class Facts(Enum):
     """Which pods only policy can tell apart; keys hold `World.labels_that_matter`."""
     OPENINGS = (*PLACED, Service)
     """Which ports Services open."""
+    BACKENDS = (*PLACED, EndpointSlice)
+    """Who answers at which address."""
     POLICY = POLICED
     """What becomes of packets."""
     WRITTEN = POLICIES

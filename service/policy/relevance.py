@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from service.model.rule import port_numbers
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _TOP = 65535
 _MEMO_LIMIT = 4096
+_SCOPES_KEPT = 65_536
 ALL_PORTS = IntervalSet.of((0, _TOP))
 
 
@@ -61,8 +63,9 @@ class Scope:
     told_apart: tuple[IntervalSet, ...] | None
 
 
+@lru_cache(maxsize=_SCOPES_KEPT)
 def scope(rule: PolicyRule) -> Scope:
-    """The protocol and ports of *rule*, as far as they stand in it."""
+    """The protocol and ports of *rule*, as far as they stand in it; a chain is indexed anew with each policy more."""
     side = rule.rule.destination
     is_named = any(one.name for one in (*side.ports, *side.not_ports))
     is_open = is_named or not side.ports
@@ -75,13 +78,19 @@ def scope(rule: PolicyRule) -> Scope:
 
 
 class RuleIndex:
-    """The rules of a chain by what they ask of protocol and port."""
+    """The rules of a chain by what they ask of protocol and port.
+
+    ``tests_destination`` says whether any of them asks where a packet goes.
+    """
 
     def __init__(self, tiers: Iterable[TierPolicies], direction: Direction) -> None:
         """The index of *tiers*; O(rules)."""
         self.whole = whole_tiers(tiers, direction)
         self._scopes = tuple(
             tuple(scope(rule) for _, rule in stretch.lines) for stretch in self.whole
+        )
+        self.tests_destination = any(
+            rule.tests_destination for stretch in self.whole for _, rule in stretch.lines
         )
         self._atoms: dict[int, _Atoms] = {}
         self._narrowed: dict[tuple[int, IntervalSet], tuple[Stretch, ...]] = {}

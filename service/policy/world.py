@@ -111,7 +111,7 @@ class World:
             for attribute in DERIVED:
                 if attribute != "_felix":
                     stripped.__dict__[attribute] = getattr(self, attribute)
-            for one in (Facts.PLACES, Facts.OPENINGS):
+            for one in (Facts.PLACES, Facts.OPENINGS, Facts.BACKENDS):
                 stripped._facts[one] = self._facts[one]
             alike = self._facts[Facts.LIKENESS].setdefault("without failsafes", {})
             stripped._facts[Facts.LIKENESS] = cast("dict[object, object]", alike)

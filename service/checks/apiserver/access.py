@@ -96,8 +96,16 @@ class Passage:
 def api_endpoints(world: World, settings: CheckSettings) -> tuple[ApiEndpoint, ...]:
     """Where the API server is dialled: its EndpointSlice and the setting, else the control-plane nodes.
 
-    Empty where nothing is known.
+    Empty where nothing is known. Once for all policies.
     """
+    known = world.facts(Facts.BACKENDS)
+    key = ("api endpoints", settings.apiserver_endpoints, settings.apiserver_port)
+    if key not in known:
+        known[key] = _api_endpoints(world, settings)
+    return cast("tuple[ApiEndpoint, ...]", known[key])
+
+
+def _api_endpoints(world: World, settings: CheckSettings) -> tuple[ApiEndpoint, ...]:
     owners = address_owners(world)
     found = set(settings.apiserver_endpoints)
     for one in world.snapshot.all(EndpointSlice).values():
@@ -212,7 +220,17 @@ def _departures(
         likeness = frozenset(_egress_chains(world, gate) for gate in one.gates)
         groups[likeness].append(one)
     for alike in groups.values():
-        yield alike[0].gates, IntervalSet.union_all(one.sources for one in alike)
+        yield alike[0].gates, _sources(world, alike)
+
+
+def _sources(world: World, alike: list[_WayOut]) -> IntervalSet:
+    """The addresses behind some of the ways out; once for all policies that leave these in one."""
+    known = world.facts(Facts.LIKENESS)
+    key = ("sources", *map(id, alike))
+    if key not in known:
+        # What the key names by identity is kept beside the addresses.
+        known[key] = (IntervalSet.union_all(one.sources for one in alike), alike)
+    return cast("tuple[IntervalSet, object]", known[key])[0]
 
 
 def _ways_out(world: World, endpoint: ApiEndpoint) -> tuple[_WayOut, ...]:

@@ -178,15 +178,18 @@ class Judge:
         """What entries must agree in to be judged alike: chains, and addresses where rules ask for them."""
         chains = tuple(_chain(self.world, entry, hook) for hook in _HOOKS)
         is_open = entry.gate.named is None and entry.gate.wildcard is None
-        addresses = entry.addresses if any(map(_tests_destination, chains)) else None
+        asks = any(chain and self.world.index(chain).tests_destination for chain in chains)
+        addresses = entry.addresses if asks else None
         return chains, entry.assumed, is_open, addresses
 
     def _asks_for_addresses(self, node: str, family: Family) -> bool:
-        return any(
-            _tests_destination(_chain(self.world, entry, hook))
+        """Whether any rule asks where the packet goes, so that alike nodes may differ."""
+        chains = (
+            _chain(self.world, entry, hook)
             for entry in self.ways_in(node, family)
             for hook in _HOOKS
         )
+        return any(chain and self.world.index(chain).tests_destination for chain in chains)
 
     def guarding(self, entry: Entry, live: Bounds, served: Served = Served.BEHIND_DNAT) -> Guarding:
         """What the guards of *entry* make of *live* packets, of those that are sent to its addresses."""
@@ -313,13 +316,3 @@ def _chain(world: World, entry: Entry, hook: Hook) -> Chain | None:
 def _gate_likeness(world: World, entry: Entry) -> object:
     ends = (entry.gate.named, entry.gate.wildcard)
     return entry.assumed, tuple(world.likeness(hep) if hep else None for hep in ends)
-
-
-def _tests_destination(chain: Chain | None) -> bool:
-    """Whether any rule of the chain asks where the packet goes, so that alike nodes may differ."""
-    return chain is not None and any(
-        rule.tests_destination
-        for tier in chain.tiers
-        for policy in tier.policies
-        for rule in policy.rules(chain.direction)
-    )

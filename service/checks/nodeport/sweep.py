@@ -19,7 +19,7 @@ from service.policy.facts import Facts
 from service.policy.profile import Dataplane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from service.checks.nodeport.guard import Guarding
     from service.checks.nodeport.judge import Judge
@@ -50,11 +50,11 @@ class Sweep:
     """
 
     def __init__(
-        self, old: Judge, new: Judge, asked: Iterable[Question], *, ref: ObjectRef, family: Family
+        self, old: Judge, new: Judge, asked: Sequence[Question], *, ref: ObjectRef, family: Family
     ) -> None:
         """Nothing is worked out yet."""
         self._old, self._new, self._ref, self._family = old, new, ref, family
-        self._live = packets_of(asked, family)
+        self._live = _kept_packets(new, asked, family)
 
     def swept(self, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> tuple[Swept, ...]:
         """The harm by each of the ways *after*, which were those *before*."""
@@ -134,6 +134,16 @@ def ports_of(space: HeaderSpace, protocols: Iterable[int]) -> Ports:
         for protocol in protocols
     }
     return {protocol: ports for protocol, ports in found.items() if ports}
+
+
+def _kept_packets(judge: Judge, asked: Sequence[Question], family: Family) -> Bounds:
+    """As `packets_of`; worked out once for the questions of a world, which many policies share."""
+    known = judge.world.facts(Facts.OPENINGS)
+    key = ("packets", family, id(asked))
+    if key not in known:
+        # What the key names by identity is kept beside the packets.
+        known[key] = (packets_of(asked, family), asked)
+    return cast("tuple[Bounds, object]", known[key])[0]
 
 
 def packets_of(asked: Iterable[Question], family: Family) -> Bounds:
