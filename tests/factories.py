@@ -35,6 +35,18 @@ def decode(body):
     return decoded
 
 
+def complaints(body):
+    """What is wrong with a raw object: who complains, where, of what, and what to write instead."""
+    return [
+        " ".join(
+            filter(
+                None, (one.layer, one.location.pointer, one.message, one.hint and f"({one.hint})")
+            )
+        )
+        for one in decode(body).problems
+    ]
+
+
 def make_snapshot(*objects, revision=""):
     """A snapshot of raw, decoded or typed objects."""
     return Snapshot.of((as_decoded(one) for one in objects), revision=revision)
