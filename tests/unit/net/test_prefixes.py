@@ -1,5 +1,7 @@
 """Addresses and CIDRs: what Go reads, what it refuses, and how they print."""
 
+import ipaddress
+
 import pytest
 
 from service.net.intervals import IntervalSet
@@ -161,3 +163,60 @@ def test_a_whole_family_is_one_cidr(family, whole) -> None:
 
 def test_no_addresses_are_no_cidrs() -> None:
     assert cidrs(Family.V6, IntervalSet.empty()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "::",
+        "::1",
+        "1::",
+        "1:2:3:4:5:6:7:8",
+        "1:2:3:0:5:6:7:8",
+        "1:2:3::6:7:8",
+        "1::4:0:0:7:8",
+        "1:0:0:4::8",
+        "0:2:3:4:5:6:7:8",
+        "::3:4:5:6:7:8",
+        "1:2:3:4:5:6::",
+        "1:2:3:4:5:6:7:0",
+        "2001:db8::a:0:1",
+    ],
+)
+def test_an_ipv6_address_is_told_as_rfc_5952_has_it(text) -> None:
+    assert str(ipaddress.IPv6Address(text)) == text == format_ip(*parse_ip(text))
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"), [(64, "x" * 64), (65, "x" * 61 + "..."), (90, "x" * 61 + "...")]
+)
+def test_a_long_text_is_cut_in_the_complaint(length, shown) -> None:
+    with pytest.raises(PrefixError) as caught:
+        parse_ip("x" * length)
+    assert f"{shown!r}: not an IP address" == caught.value.args[0]
+
+
+@pytest.mark.parametrize("text", ["0.0.0.1", "10.0.0.0", "0.255.0.99", "9.10.99.100"])
+def test_bytes_of_every_length_are_read(text) -> None:
+    assert parse_ip(text) == (Family.V4, int(ipaddress.IPv4Address(text)))
+
+
+@pytest.mark.parametrize(("text", "reason"), [("1.2.3.00", "leading zero"), ("1.2.3.300", "255")])
+def test_the_first_thing_that_is_wrong_with_a_byte_is_told(text, reason) -> None:
+    with pytest.raises(PrefixError, match=reason):
+        parse_ip(text)
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "expected"),
+    [
+        (0, 0, ["0.0.0.0/32"]),
+        (0, 2**32 - 1, ["0.0.0.0/0"]),
+        (1, 2, ["0.0.0.1/32", "0.0.0.2/32"]),
+        (1, 4, ["0.0.0.1/32", "0.0.0.2/31", "0.0.0.4/32"]),
+        (6, 7, ["0.0.0.6/31"]),
+        (2**32 - 1, 2**32 - 1, ["255.255.255.255/32"]),
+    ],
+)
+def test_a_range_is_the_fewest_networks(lo, hi, expected) -> None:
+    assert expected == cidrs(Family.V4, IntervalSet.of((lo, hi)))
