@@ -165,13 +165,17 @@ def test_a_chain_that_a_policy_does_not_touch_is_the_same_object():
     assert chains[0] is chains[1]
 
 
+UNPOLICED = {Facts.PLACES, Facts.OPENINGS, Facts.BACKENDS, Facts.WRITTEN}
+"""What rests on neither policy nor settings nor labels."""
+
+
 @pytest.mark.parametrize(
     ("after", "shared"),
     [
         (make_gnp("new"), set(Facts) - {Facts.POLICY, Facts.WRITTEN, Facts.PATHS}),
         (make_service(), set(Facts) - {Facts.OPENINGS, Facts.PATHS}),
-        (make_felix_configuration(), {Facts.PLACES, Facts.OPENINGS, Facts.WRITTEN}),
-        (make_namespace("new"), {Facts.PLACES, Facts.OPENINGS, Facts.WRITTEN}),
+        (make_felix_configuration(), UNPOLICED),
+        (make_namespace("new"), UNPOLICED),
         (make_hep("new"), {Facts.WRITTEN}),
     ],
 )
