@@ -167,23 +167,17 @@ def _parse_v4(text: str, whole: str) -> int:
         one, two, three, four = octets
         return _OCTETS[one] << 24 | _OCTETS[two] << 16 | _OCTETS[three] << 8 | _OCTETS[four]
     except (KeyError, ValueError):
-        return _odd_v4(octets, whole)
+        raise PrefixError(_complaint(whole, _what_is_odd(octets))) from None
 
 
-def _odd_v4(octets: list[str], whole: str) -> int:
-    """The integer of *octets*, or the error that says why there is none."""
+def _what_is_odd(octets: list[str]) -> str:
+    """Why *octets*, of which one at least is no text of a byte, are no dotted quad."""
     if len(octets) != 4:  # noqa: PLR2004 - a dotted quad
-        raise PrefixError(_complaint(whole, "not an IP address"))
-    address = 0
-    for octet in octets:
-        if not (octet.isascii() and octet.isdigit()):
-            raise PrefixError(_complaint(whole, "an IPv4 octet is not a number"))
-        if len(octet) > 1 and octet[0] == "0":
-            raise PrefixError(_complaint(whole, "an IPv4 octet has a leading zero"))
-        if len(octet) > 3 or (value := int(octet)) > 255:  # noqa: PLR2004 - one byte
-            raise PrefixError(_complaint(whole, "an IPv4 octet exceeds 255"))
-        address = address << 8 | value
-    return address
+        return "not an IP address"
+    odd = next(octet for octet in octets if octet not in _OCTETS)
+    if not (odd.isascii() and odd.isdigit()):
+        return "an IPv4 octet is not a number"
+    return f"an IPv4 octet {'has a leading zero' if odd[0] == '0' else 'exceeds 255'}"
 
 
 def _parse_v6(text: str) -> int:

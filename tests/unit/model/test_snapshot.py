@@ -124,3 +124,19 @@ def test_the_digest_depends_on_every_field():
 def test_the_digest_does_not_depend_on_places():
     body = raw("Tier", "a", spec={})
     assert make_snapshot(decode(body)).digest == make_snapshot(body, revision="7").digest
+
+
+def test_replaced_objects_without_problems_are_none_with_problems():
+    first, last = (raw("GlobalNetworkPolicy", "a", spec={"order": order}) for order in (1, 2))
+    assert [] == list(make_snapshot(first, last).problems())
+    mended = raw("GlobalNetworkPolicy", "broken", spec={"order": 1})
+    assert ["a ="] == [
+        one.raw["spec"]["selector"] for one in make_snapshot(BROKEN, mended).problems()
+    ]
+
+
+def test_objects_of_one_name_and_of_several_kinds_are_told_apart():
+    policy, service = make_gnp("web"), make_service("web")
+    snapshot = make_snapshot(policy, service)
+    assert [policy, service] == [snapshot.find(one.meta.ref).obj for one in (policy, service)]
+    assert None is snapshot.find(make_hep("web").meta.ref)

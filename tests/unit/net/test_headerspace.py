@@ -208,3 +208,24 @@ def test_ports_that_hang_on_the_protocol_are_told_as_any() -> None:
     )
     protocols, ports = (one | other).protocols_and_ports()
     assert (IntervalSet.of((6, 6), (17, 17)), IntervalSet.of((0, 65535))) == (protocols, ports)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "protocols"),
+    [
+        ([((0, 5), (80, 80))], [(0, 5)]),
+        ([((0, 0), (80, 80)), ((1, 1), (81, 81))], [(0, 1)]),
+        ([((6, 6), (80, 80)), ((7, 7), (81, 81)), ((9, 255), (80, 80))], [(6, 7), (9, 255)]),
+        ([((0, 6), (80, 80)), ((8, 9), (81, 81)), ((10, 10), (82, 82))], [(0, 6), (8, 10)]),
+    ],
+)
+def test_protocols_are_told_wherever_some_packet_has_them(boxes, protocols) -> None:
+    spaces = (box(PROTOCOL=IntervalSet.of(one), DST_PORT=IntervalSet.of(two)) for one, two in boxes)
+    found, _ = HeaderSpace.union_all(Family.V4, spaces).protocols_and_ports()
+    assert IntervalSet.of(*protocols) == found
+
+
+def test_bounds_are_exact_where_both_are_one_set_however_it_was_built() -> None:
+    one = box(SRC=NET) | box(SRC=OTHER_NET)
+    assert Bounds(one, box(SRC=NET | OTHER_NET)).is_exact
+    assert not Bounds(box(SRC=NET), one).is_exact

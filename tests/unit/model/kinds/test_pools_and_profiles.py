@@ -8,7 +8,7 @@ from service.model.kinds.ip_pool import IPPool
 from service.model.meta import Layer
 from service.model.rule import Action, Rule
 from service.net.prefixes import parse_cidr
-from tests.factories import V1, decode, make_ippool, make_profile, raw
+from tests.factories import V1, complaints, decode, make_ippool, make_profile, raw
 
 
 def pool(**spec):
@@ -104,3 +104,13 @@ def test_a_profile_with_a_broken_rule_is_dropped_by_felix():
 
 def test_a_v1_pool_is_read_as_well():
     assert () == decode(raw("IPPool", api_version=V1, spec={"cidr": "10.0.0.0/8"})).problems
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_a_service_in_a_profile_needs_a_namespace_as_in_any_global_rule(side):
+    direction = "egress" if side == "destination" else "ingress"
+    rule = {"action": "Deny", side: {"services": {"name": "web"}}}
+    policy = raw("GlobalNetworkPolicy", "p", spec={direction: [rule]})
+    profile = raw("Profile", "p", spec={direction: [rule]})
+    named = raw("NetworkPolicy", "p", namespace="shop", spec={direction: [rule]})
+    assert complaints(policy) == complaints(profile) != complaints(named)
