@@ -15,6 +15,7 @@ from tests.factories import (
     make_hep,
     make_node,
     make_snapshot,
+    raw,
 )
 
 PING = {"action": "Allow", "protocol": "ICMP", "icmp": {"type": 8, "code": 0}}
@@ -82,3 +83,19 @@ def test_what_places_endpoints_brings_what_others_say(objects, before, after, ex
 def test_a_doubt_is_refused_where_the_owner_says_so():
     found = reviewed((*NODES, W1, W2), None, NARROW, unknown=Unknown.DENY)
     assert [("ping", "fail", "may-stall", ["w1"])] == found
+
+
+def test_what_calico_cannot_decode_may_stop_every_node():
+    broken = raw(
+        "GlobalNetworkPolicy", "odd", spec={"ingress": [{"action": "Deny", "protocol": 300}]}
+    )
+    [verdict] = CHECK.audit(World(make_snapshot(*NODES, broken)), CheckSettings())
+    assert verdict.message.endswith(
+        "it may stop Felix from programming policy on every node, at once"
+    )
+    assert ("high", "may-stall", []) == (
+        verdict.severity.value,
+        verdict.reason,
+        verdict.details["nodes"],
+    )
+    assert verdict.unknown

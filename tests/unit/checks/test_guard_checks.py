@@ -183,3 +183,34 @@ def test_without_services_or_with_one_that_may_get_the_port_nothing_is_said():
     waiting = make_service("new", ports=({"port": 80},))
     assert [] == found(UNUSED, NODE, HEP, guard(rule))
     assert [] == found(UNUSED, NODE, HEP, SERVICE, waiting, guard(rule))
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, " and 1 more")])
+def test_the_endpoints_that_stay_open_are_told_and_what_a_deny_would_name(count, more):
+    nodes = [make_node(f"n{n}", internal=f"10.0.1.{n}") for n in range(count)]
+    heps = [
+        make_hep(f"n{n}-eth0", node=f"n{n}", expectedIPs=[f"10.0.1.{n}"], labels={"id": f"{n}"})
+        for n in range(count)
+    ]
+    udp = {**OFFICE, "protocol": "UDP", "destination": {"ports": ["100:200", 7]}}
+    world = World(make_snapshot(*nodes, *heps, guard(OFFICE_WEB, udp)))
+    [verdict] = NO_TRAILING_DENY.audit(world, CheckSettings())
+    shown = ", ".join(f"n{n}-eth0" for n in range(5))
+    assert (
+        "ingress rule 0, 1 lets certain sources in, and nothing denies the others on "
+        f"{shown}{more}: preDNAT policy has no default deny"
+    ) == verdict.message
+    assert [f"n{n}-eth0" for n in range(count)] == verdict.details["endpoints"]
+    assert (["TCP 30080", "UDP 7,100-200"], [0, 1]) == (
+        verdict.details["ports"],
+        verdict.details["rules"],
+    )
+
+
+@pytest.mark.parametrize(
+    "rule", [OFFICE, {**OFFICE, "protocol": "TCP"}, {**OFFICE, "protocol": "ICMP"}]
+)
+def test_an_allow_without_ports_would_be_ended_by_a_deny_of_everything(rule):
+    world = World(make_snapshot(NODE, HEP, guard(OFFICE_WEB, rule)))
+    [verdict] = NO_TRAILING_DENY.audit(world, CheckSettings())
+    assert [""] == verdict.details["ports"]

@@ -168,3 +168,11 @@ def test_a_rule_that_lets_in_everyone_but_the_sources_is_told_as_everyone():
     most = {"action": "Allow", "source": {"notNets": ["0.0.0.0/32"]}, "ipVersion": 4, **PORTS}
     allow = make_prednat("most", order=10, ingress=[most, halves[1]])
     assert "0.0.0.0/0" not in suggested(NODE, HEP, WEB, DENY, allow).also
+
+
+def test_its_json_tells_what_was_asked_and_what_is_added():
+    told = suggested(NODE, HEP, WEB).to_json()
+    assert ("default/web", [*OFFICE], [], "") == tuple(
+        told[name] for name in ("service", "sources", "also", "refused")
+    )
+    assert told["summary"].startswith("create GlobalNetworkPolicy guard-default-web")

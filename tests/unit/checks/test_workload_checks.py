@@ -30,6 +30,7 @@ def pod(name, ip, *, namespace="shop", **rest):
     return make_pod(name, namespace=namespace, labels={"app": name}, ips=ip, **rest)
 
 
+SHOWN = 3
 PG = [{"name": "pg", "containerPort": 5432}]
 SHOP = (*namespace("shop"), pod("web", "10.244.1.5"), pod("db", "10.244.1.6", ports=PG))
 PLANNED = (
@@ -296,3 +297,18 @@ def test_a_pod_that_does_not_run_yet_counts_and_one_on_the_hosts_network_does_no
         "web", namespace="shop", labels={"app": "web"}, ips="10.0.0.11", hostNetwork=True
     )
     assert [] == found(EXPOSED, *namespace("shop"), host, WEB)
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_few_of_many_workloads_without_names_are_told(count):
+    callers = [pod(f"web-{n}", f"10.244.3.{n}") for n in range(count)]
+    out = egress(
+        5432,
+        podSelector={"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["db"]}]},
+    )
+    world = World(make_snapshot(*DNS, *SHOP[:2], SHOP[-1], *callers, out))
+    [told] = [one for one in DEAD_CALL.audit(world, CheckSettings()) if one.reason == "no-dns"]
+    names = [f"Pod shop/web-{n}" for n in range(count)]
+    shown = ", ".join(names[:SHOWN]) + (f" and {count - SHOWN} more" if count > SHOWN else "")
+    assert told.message.startswith(f"{shown} may call other pods")
+    assert names == told.details["workloads"]
