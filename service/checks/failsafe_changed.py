@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING
 
 from service.checks.apiserver.access import api_endpoints
 from service.checks.contract import Check
+from service.checks.mending.hosts import with_failsafes
 from service.checks.verdict import Result, Severity, Verdict
 from service.model.kinds.felix_configuration import FelixConfiguration
 from service.net.flow import PROTOCOL_NUMBERS, protocol_name
 from service.policy.felix import DEFAULT_INBOUND, DEFAULT_OUTBOUND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from service.checks.settings import CheckSettings
+    from service.checks.verdict import Json
     from service.model.kinds.felix_configuration import FailsafePort
     from service.policy.world import World
 
 _ID = "failsafe-changed"
 _TCP = PROTOCOL_NUMBERS["TCP"]
+_UDP = PROTOCOL_NUMBERS["UDP"]
+_SPARE = {"failsafeInboundHostPorts": (_TCP, 22), "failsafeOutboundHostPorts": (_UDP, 53)}
 _ADVICE = {
     "emptied": "Leave in the list at least the ports without which a node cannot be mended: SSH and the "
     "API server's inbound, the API server's and DNS outbound.",
@@ -62,6 +66,7 @@ def _of_list(
             field,
             "emptied",
             told="it is empty: without an allow by policy no packet passes",
+            missing=[_SPARE[field], *((_TCP, port) for port in sorted(ports))],
         )
         return
     missing = ports - {one.port for one in own if one.protocol == _TCP}
@@ -73,6 +78,7 @@ def _of_list(
             field,
             "without-api-port",
             told=f"the API server's port {named} is not in it: a list replaces the default",
+            missing=[(_TCP, port) for port in sorted(missing)],
         )
     known = {(one.protocol, one.port) for one in default} | {(_TCP, port) for port in ports}
     added = [
@@ -90,7 +96,17 @@ def _of_list(
         )
 
 
-def _verdict(configuration: FelixConfiguration, field: str, reason: str, *, told: str) -> Verdict:
+def _verdict(
+    configuration: FelixConfiguration,
+    field: str,
+    reason: str,
+    *,
+    told: str,
+    missing: Iterable[tuple[int, int]] = (),
+) -> Verdict:
+    lacking: list[Json] = [
+        {"protocol": protocol_name(protocol), "port": port} for protocol, port in missing
+    ]
     return Verdict(
         check=_ID,
         subject=configuration.meta.ref,
@@ -101,6 +117,7 @@ def _verdict(configuration: FelixConfiguration, field: str, reason: str, *, told
         advice=_ADVICE[reason],
         location=configuration.meta.location.at(f"/spec/{field}"),
         key=(field,),
+        details={"missing": lacking} if lacking else {},
     )
 
 
@@ -115,4 +132,5 @@ CHECK = Check(
         "widened": "The list has ports that the default lacks, for everybody.",
     },
     audit=audit,
+    remedies=with_failsafes,
 )

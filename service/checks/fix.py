@@ -45,7 +45,7 @@ def with_fix(
     A remedy holds if each of its objects is in effect, the finding is gone once all are there, and none of
     *checks* finds anything that it did not find before.
     """
-    if check.remedies is None or verdict.result is not Result.FAIL:
+    if check.remedies is None or not is_mendable(verdict):
         return verdict
     for objects in check.remedies(world, settings, verdict):
         after = applied(world, objects)
@@ -56,6 +56,12 @@ def with_fix(
         if _brings_nothing(after, ordered, judge, known=known - {verdict.fingerprint}):
             return replace(verdict, fix=Fix(summary(world, objects), text(objects)))
     return verdict
+
+
+def is_mendable(verdict: Verdict) -> bool:
+    """Whether a fix may be looked for: of a failure, and of a warning that rests on no doubt."""
+    is_sure = verdict.result is Result.WARN and not verdict.unknown
+    return verdict.result is Result.FAIL or is_sure
 
 
 def applied(world: World, objects: Objects) -> World | None:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
-from service.checks.fix import with_fix
+from service.checks.fix import is_mendable, with_fix
 from service.checks.verdict import Result
 from service.registry import discover
 
@@ -34,8 +34,8 @@ APART = (
 """The modules beside the checks that are none."""
 
 
-_FIXES = 20
-_OBJECTS_JUDGED = 10_000
+_FIXES = 40
+_OBJECTS_JUDGED = 20_000
 """How many fixes of one audit are tried out: each costs an audit, so that large clusters get fewer."""
 
 
@@ -51,13 +51,13 @@ def audit(
 ) -> Iterator[Verdict]:
     """The verdicts of all checks, or of those whose id is in *only*; by check, subject and key.
 
-    The worst failures come with a fix where one holds; to try one out is to audit the cluster anew, so
-    that it is not done for thousands.
+    The worst findings come with a fix where one holds, failures first; to try one out is to audit the
+    cluster anew, so that it is not done for thousands.
     """
     found = [*judged(world, settings, only)]
     by_id = {check.id: check for check in checks()}
-    mendable = [one for one in found if by_id[one.check].remedies and one.result is Result.FAIL]
-    mendable.sort(key=lambda one: -one.severity.score)
+    mendable = [one for one in found if by_id[one.check].remedies and is_mendable(one)]
+    mendable.sort(key=lambda one: (one.result is not Result.FAIL, -one.severity.score))
     chosen = {id(one) for one in mendable[: _fixes(world)]}
     for verdict in found:
         if id(verdict) in chosen:

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from service.audit.cases import load_case
+from service.checks.fix import is_mendable
 from service.checks.run import judged, mended
 from service.checks.settings import check_settings
-from service.checks.verdict import Result
 from service.policy.world import World
 
 CASES = Path(__file__).parent
 
 
 def fixes(case, check):
-    """The summaries of the fixes of *check*'s failures, "" for none."""
+    """The summaries of the fixes of *check*'s findings that may have one, "" for none."""
     loaded = load_case(CASES / case)
     world, settings = World.of(loaded.loaded.snapshot), check_settings(loaded.settings)
-    failures = (one for one in judged(world, settings, {check}) if one.result is Result.FAIL)
-    shown = (mended(one, world, settings).fix for one in failures)
+    found = (one for one in judged(world, settings, {check}) if is_mendable(one))
+    shown = (mended(one, world, settings).fix for one in found)
     return [fix.summary if fix else "" for fix in shown]
 
 
@@ -59,6 +59,26 @@ def fixes(case, check):
             "s06-normal-policy",
             "normal-policy-on-node-port",
             ["change GlobalNetworkPolicy deny-web"],
+        ),
+        (
+            "s32-daemon-in-the-range",
+            "normal-policy-on-node-port",
+            [
+                "create GlobalNetworkPolicy deny-daemon-prednat; change GlobalNetworkPolicy deny-daemon",
+            ],
+        ),
+        (
+            "s14-6443-out-of-the-failsafes",
+            "failsafe-changed",
+            ["change FelixConfiguration default"],
+        ),
+        ("apiserver-lost-egress", "failsafe-changed", ["change FelixConfiguration default"]),
+        ("failsafes-widened", "failsafe-changed", [""]),
+        ("s11-load-balancer-address", "external-address-unguarded", [""]),
+        (
+            "negative-selector-that-allows",
+            "negative-namespace-selector",
+            ["change GlobalNetworkPolicy allow-metrics"],
         ),
         ("s08-ipv6-open-by-nets", "family-forgotten", ["change GlobalNetworkPolicy deny-outside"]),
     ],

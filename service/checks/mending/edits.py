@@ -60,17 +60,23 @@ def rule_at(verdict: Verdict) -> tuple[str, int]:
     return verdict.key[0], int(verdict.key[1])
 
 
-def without_rule(world: World, verdict: Verdict) -> Raw | None:
-    """The policy of *verdict* less the rule that it is about."""
-    raw = written(world, verdict.subject)
-    direction, index = rule_at(verdict)
+def worded(verdict: Verdict) -> tuple[str, int]:
+    """The same of a key such as "ingress rule 0"."""
+    direction, _, index = verdict.key[0].split(" ")
+    return direction, int(index)
+
+
+def without_rule(world: World, ref: ObjectRef, place: tuple[str, int]) -> Raw | None:
+    """The policy less the rule at *place*, a direction and an index."""
+    direction, index = place
+    raw = written(world, ref)
     if raw is None or not 0 <= index < len(rules(raw, direction)):
         return None
-    types = _types(world, verdict.subject)
+    types = _types(world, ref)
     del rules(raw, direction)[index]
     if types:
         # What is left out is taken from the rules that there are, and one may have been the last.
-        spec(raw)[_types_field(verdict.subject)] = types
+        spec(raw)[_types_field(ref)] = types
     return raw
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from service.checks.mending.edits import rules, spec, written
+from service.checks.mending.edits import rules, spec, worded, written
 from service.checks.nodeport.remedy import host_endpoint, last_guard
 from service.net.prefixes import Family, format_ip, parse_ip
 
@@ -59,7 +59,7 @@ def for_both_families(world: World, settings: CheckSettings, verdict: Verdict) -
     """The policy with a deny for the other family beside the one that is for one family only."""
     del settings
     raw = written(world, verdict.subject)
-    direction, index = _worded(verdict)
+    direction, index = worded(verdict)
     if raw is None or index >= len(rules(raw, direction)):
         return
     other = copy.deepcopy(rules(raw, direction)[index])
@@ -86,7 +86,7 @@ def answered(world: World, settings: CheckSettings, verdict: Verdict) -> Iterato
     """The untracked policy with a rule for the answers to what another of its rules accepts."""
     del settings
     raw = written(world, verdict.subject)
-    direction, index = _worded(verdict)
+    direction, index = worded(verdict)
     if raw is None or index >= len(rules(raw, direction)):
         return
     rule = rules(raw, direction)[index]
@@ -121,9 +121,24 @@ def programmable(world: World, settings: CheckSettings, verdict: Verdict) -> Ite
     yield (raw,)
 
 
-def denied_address(world: World, settings: CheckSettings, verdict: Verdict) -> Iterator[Remedy]:
-    """A preDNAT deny of the address, behind all that is allowed to reach it."""
+def with_failsafes(world: World, settings: CheckSettings, verdict: Verdict) -> Iterator[Remedy]:
+    """The list with the ports without which a node cannot be mended: the API server's, and SSH in, DNS out."""
     del settings
+    raw, field = written(world, verdict.subject), verdict.key[0]
+    lost = verdict.details.get("missing")
+    if raw is None or not isinstance(lost, list):
+        return
+    listed = spec(raw).get(field)
+    kept: list[Json] = [*listed] if isinstance(listed, list) else []
+    spec(raw)[field] = [*kept, *lost]
+    yield (raw,)
+
+
+def denied_address(world: World, settings: CheckSettings, verdict: Verdict) -> Iterator[Remedy]:
+    """A preDNAT deny of the address, behind all that is allowed to reach it; none of a balancer's, which is meant to be open."""
+    del settings
+    if verdict.reason == "load-balancer":
+        return
     family, value = parse_ip(str(verdict.details["address"]))
     nets: list[Json] = [f"{format_ip(family, value)}/{family.bits}"]
     deny: Raw = {"action": "Deny", "destination": {"nets": nets}}
@@ -139,9 +154,3 @@ def denied_port(world: World, settings: CheckSettings, verdict: Verdict) -> Iter
     ]
     deny: Raw = {"action": "Deny", "protocol": protocol, "destination": {"ports": ports}}
     yield (last_guard(world, f"{protocol.lower()}-{ports[0]}".replace(":", "-"), [deny]),)
-
-
-def _worded(verdict: Verdict) -> tuple[str, int]:
-    """The direction and index of a key such as "ingress rule 0"."""
-    direction, _, index = verdict.key[0].split(" ")
-    return direction, int(index)

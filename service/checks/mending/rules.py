@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from service.checks.mending.edits import (
     moved_before,
     rule_at,
     rules,
+    spec,
     with_order,
     without_rule,
+    worded,
     written,
 )
 from service.checks.nodeport.remedy import whole
-from service.policy.cause import Hook, Reason
+from service.model.refs import CALICO_V3, ObjectRef
+from service.policy.cause import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 _STEP = 10.0
 _FIRST_ORDER = 1000.0
 _MOVABLE = frozenset({"never-denies", "never-allows", "never-passes", "never-logs"})
+_API_VERSION = "projectcalico.org/v3"
+_BEFORE_DNAT: Raw = {"preDNAT": True, "applyOnForward": True, "types": ["Ingress"]}
 _PORT_PROTOCOLS = ("TCP", "UDP", "SCTP")
 Remedy = tuple["Raw", ...]
 
@@ -34,6 +40,8 @@ Remedy = tuple["Raw", ...]
 def unshadowed(world: World, settings: CheckSettings, verdict: Verdict) -> Iterator[Remedy]:
     """The rule before what hides it in its own policy, or its policy before what hides it."""
     del settings
+    if verdict.reason == "end-of-tier":
+        yield from _passed_on(world, verdict)
     if verdict.reason not in _MOVABLE:
         return
     hiding = [one for one in verdict.causes if one.reason is Reason.RULE and one.policy is not None]
@@ -45,6 +53,23 @@ def unshadowed(world: World, settings: CheckSettings, verdict: Verdict) -> Itera
         order = order_before(world, others)
         if order is not None:
             yield from _only(with_order(world, verdict.subject, order))
+
+
+def _passed_on(world: World, verdict: Verdict) -> Iterator[Remedy]:
+    """The last policy of the earlier tier with a Pass at its end; else the tier with Pass as its default."""
+    direction, _ = rule_at(verdict)
+    for cause in verdict.causes:
+        if cause.reason is not Reason.END_OF_TIER:
+            continue
+        if cause.policy is not None and cause.policy.group == CALICO_V3:
+            raw = written(world, cause.policy)
+            if raw is not None:
+                rules(raw, direction).append({"action": "Pass"})
+                yield (raw,)
+        tier = written(world, ObjectRef(CALICO_V3, "Tier", "", cause.tier))
+        if tier is not None:
+            spec(tier)["defaultAction"] = "Pass"
+            yield (tier,)
 
 
 def order_before(world: World, policies: list[Policy]) -> float | None:
@@ -67,7 +92,7 @@ def order_before(world: World, policies: list[Policy]) -> float | None:
 def removed(world: World, settings: CheckSettings, verdict: Verdict) -> Iterator[Remedy]:
     """The policy without the rule."""
     del settings
-    yield from _only(without_rule(world, verdict))
+    yield from _only(without_rule(world, verdict.subject, rule_at(verdict)))
 
 
 def ordered(world: World, settings: CheckSettings, verdict: Verdict) -> Iterator[Remedy]:
@@ -128,7 +153,7 @@ def _end(world: World, policy: Policy, denies: list[Json]) -> Raw:
     named = [one for one in orders if one is not None]
     order = None if len(named) < len(orders) else max(named, default=_FIRST_ORDER) + _STEP
     return {
-        "apiVersion": "projectcalico.org/v3",
+        "apiVersion": _API_VERSION,
         "kind": "GlobalNetworkPolicy",
         "metadata": {"name": "nodeward-end" if order is not None else "zz-nodeward-end"},
         "spec": {
@@ -162,20 +187,28 @@ def unpinned(world: World, settings: CheckSettings, verdict: Verdict) -> Iterato
         destination["ports"] = kept
         yield (raw,)
     else:
-        yield from _only(without_rule(world, verdict))
+        yield from _only(without_rule(world, verdict.subject, (direction, index)))
 
 
 def before_dnat(world: World, settings: CheckSettings, verdict: Verdict) -> Iterator[Remedy]:
-    """The policy as a preDNAT one, if it has no egress."""
+    """The policy as a preDNAT one, if it has no egress; else the rule in such a policy of its own."""
     del settings
     raw = written(world, verdict.subject)
     policy = world.policy(verdict.subject)
-    if raw is None or policy.egress or policy.hook is not Hook.NORMAL:
+    if raw is None:
         return
-    spec = raw["spec"]
-    if isinstance(spec, dict):
-        spec |= {"preDNAT": True, "applyOnForward": True, "types": ["Ingress"]}
-        yield (raw,)
+    if not policy.egress:
+        spec(raw).update(_BEFORE_DNAT)
+        yield (copy.deepcopy(raw),)
+    direction, index = worded(verdict)
+    rest = without_rule(world, verdict.subject, (direction, index))
+    metadata = raw["metadata"]
+    if rest is None or raw["apiVersion"] != _API_VERSION or not isinstance(metadata, dict):
+        return
+    raw["metadata"] = {"name": f"{metadata['name']}-prednat"}
+    spec(raw).update({**_BEFORE_DNAT, direction: [rules(raw, direction)[index]]})
+    spec(raw).pop("egress", None)
+    yield raw, rest
 
 
 def _only(raw: Raw | None) -> Iterator[Remedy]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from service.checks.nodeport.guard import policeable
+from service.checks.verdict import Result
 from service.net.prefixes import format_ip
 from service.policy.cause import Direction, Hook
 from service.policy.endpoints import DEFAULT_ALLOW
@@ -43,7 +44,12 @@ def remedies(
     """Sets of objects that may mend *verdict*, the smallest first; none is tried out yet."""
     del settings
     nodes = _nodes(verdict)
-    if verdict.reason not in _REMEDIABLE or len(nodes) > NODES_LIMIT:
+    # A warning is about what is meant to be open, such as the health check of a balancer.
+    if (
+        verdict.reason not in _REMEDIABLE
+        or verdict.result is not Result.FAIL
+        or len(nodes) > NODES_LIMIT
+    ):
         return
     endpoints: tuple[dict[str, Json], ...] = ()
     if verdict.reason == "node-without-host-endpoint":

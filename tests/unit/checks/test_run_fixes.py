@@ -6,12 +6,15 @@ from service.checks.run import audit
 from service.checks.settings import CheckSettings
 from service.policy.world import World
 from tests.factories import (
+    decode,
     make_felix_configuration,
     make_hep,
     make_node,
+    make_pod,
     make_prednat,
     make_service,
     make_snapshot,
+    raw,
 )
 
 OTHER = (
@@ -20,7 +23,7 @@ OTHER = (
         labels={"role": "node"}, expectedIPs=["10.0.0.9"], profiles=["projectcalico-default-allow"]
     ),
 )
-NODES = tuple(make_node(f"n{one:02}", internal=f"10.0.0.{one + 10}") for one in range(25))
+NODES = tuple(make_node(f"n{one:02}", internal=f"10.0.0.{one + 10}") for one in range(45))
 
 
 WEB = make_service(ipFamilies=["IPv4"])
@@ -33,13 +36,38 @@ def found(*objects, check):
     return [*audit(world, CheckSettings(), {check})]
 
 
-def test_failures_come_with_a_fix_and_warnings_do_not():
+def test_findings_come_with_a_fix_and_doubts_do_not():
     told = found(*OTHER, *NODES[:3], check="node-without-host-endpoint")
     assert [True] * 3 == [one.fix is not None for one in told]
+    replaced = decode(raw("FelixConfiguration", "default", spec={"failsafeInboundHostPorts": []}))
+    told = found(*OTHER, replaced, check="failsafe-changed")
+    assert [("warn", True)] == [(one.result.value, one.fix is not None) for one in told]
     told = found(NODES[0], BPF_HEP, WEB, BPF, make_prednat(), check="nodeport-unguarded")
     assert [("warn", None)] == [(one.result.value, one.fix) for one in told]
 
 
-def test_no_more_than_twenty_are_tried():
+def test_no_more_than_forty_are_tried():
     told = found(*OTHER, *NODES, check="node-without-host-endpoint")
-    assert [True] * 20 + [False] * 5 == [one.fix is not None for one in told]
+    assert [True] * 40 + [False] * 5 == [one.fix is not None for one in told]
+
+
+def policy(name, order, **spec):
+    spec = {"order": order, "selector": "role == 'node'", "types": ["Ingress"], **spec}
+    return decode(raw("GlobalNetworkPolicy", name, spec=spec))
+
+
+def test_a_tier_that_lets_nothing_on_is_given_a_pass():
+    scanners = {"action": "Deny", "source": {"nets": ["192.0.2.0/24"]}}
+    kubelet = {"action": "Allow", "protocol": "TCP", "destination": {"ports": [10250]}}
+    inside = {**kubelet, "source": {"nets": ["10.0.0.0/24"]}}
+    told = found(
+        *OTHER,
+        make_pod(node="w1", ips=["10.244.0.7"]),
+        decode(raw("Tier", "security", spec={"order": 100})),
+        policy("security.scanners", 10, tier="security", ingress=[scanners]),
+        policy("allow-kubelet", 100, ingress=[inside]),
+        check="shadowed-rule",
+    )
+    assert [("end-of-tier", "change GlobalNetworkPolicy security.scanners")] == [
+        (one.reason, one.fix and one.fix.summary) for one in told
+    ]

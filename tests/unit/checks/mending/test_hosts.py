@@ -207,3 +207,36 @@ def test_an_object_is_shown_as_its_author_wrote_it():
     kept = written(World(make_snapshot(own)), decode(own).ref)
     assert {"team": "net"} == kept["metadata"]["annotations"]
     assert None is written(World(make_snapshot()), decode(own).ref)
+
+
+LACKING = [{"protocol": "TCP", "port": 6443}]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([], LACKING),
+        ([{"protocol": "UDP", "port": 53}], [{"protocol": "UDP", "port": 53}, *LACKING]),
+    ],
+)
+def test_a_failsafe_list_gets_what_it_lacks(before, after):
+    key = ("failsafeInboundHostPorts",)
+    own = raw("FelixConfiguration", "default", spec={key[0]: before})
+    [[made]] = proposed(hosts.with_failsafes, own, subject=own, key=key, missing=LACKING)
+    assert {key[0]: after} == made["spec"]
+    assert [] == proposed(hosts.with_failsafes, own, subject=own, key=key)
+
+
+def test_a_balancers_address_is_meant_to_be_open():
+    own = raw("Service", "web", api_version="v1", namespace="shop", spec={"ports": [{"port": 80}]})
+    told = Verdict(
+        check="a-check",
+        subject=decode(own).ref,
+        result=Result.WARN,
+        severity=Severity.LOW,
+        reason="load-balancer",
+        message="",
+        details={"address": "192.0.2.9"},
+    )
+    world = World(make_snapshot(own))
+    assert [] == [*hosts.denied_address(world, CheckSettings(), told)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from service.checks.mending import rules
@@ -231,13 +233,61 @@ def test_a_rule_without_ports_keeps_what_it_has(rule, details):
     assert [] == proposed(rules.unpinned, world(own), finding(own, details=details))
 
 
-def test_a_normal_policy_without_egress_can_stand_before_dnat():
-    spec = {"selector": "all()", "order": 5, "ingress": [DENY]}
+GUARD = {"preDNAT": True, "applyOnForward": True, "types": ["Ingress"]}
+
+
+def before_dnat(own):
+    told = replace(finding(own), key=("ingress rule 1",))
+    return proposed(rules.before_dnat, world(own), told)
+
+
+def test_a_normal_policy_without_egress_can_stand_before_dnat_or_its_rule_alone():
+    spec = {"selector": "all()", "order": 5, "ingress": [ALLOW, DENY]}
     own = raw("GlobalNetworkPolicy", "own", spec=spec)
-    told = proposed(rules.before_dnat, world(own), finding(own))
-    guard = {"preDNAT": True, "applyOnForward": True, "types": ["Ingress"]}
-    assert [{"own": {**spec, **guard}}] == told
-    both = raw("GlobalNetworkPolicy", "own", spec={**spec, "egress": [DENY]})
-    assert [] == proposed(rules.before_dnat, world(both), finding(both))
-    guarding = policy("own", DENY)
-    assert [] == proposed(rules.before_dnat, world(guarding), finding(guarding))
+    alone = {
+        "own-prednat": {**spec, **GUARD, "ingress": [DENY]},
+        "own": {**spec, "ingress": [ALLOW], "types": ["Ingress"]},
+    }
+    assert [{"own": {**spec, **GUARD}}, alone] == before_dnat(own)
+
+
+def test_a_rule_of_a_policy_with_egress_is_put_before_dnat_alone():
+    spec = {"selector": "all()", "ingress": [ALLOW, DENY], "egress": [ALLOW]}
+    own = raw("GlobalNetworkPolicy", "own", spec=spec)
+    alone = {
+        "own-prednat": {"selector": "all()", **GUARD, "ingress": [DENY]},
+        "own": {**spec, "ingress": [ALLOW], "types": ["Ingress", "Egress"]},
+    }
+    assert [alone] == before_dnat(own)
+
+
+def test_a_rule_of_a_stored_policy_gets_no_policy_of_its_own():
+    spec = {"selector": "all()", "ingress": [ALLOW, DENY], "egress": [ALLOW]}
+    own = raw("GlobalNetworkPolicy", "own", api_version="crd.projectcalico.org/v1", spec=spec)
+    assert [] == before_dnat(own)
+
+
+def after_tier(last=None):
+    """The finding that the end of a tier swallows a rule, after *last* of its policies."""
+    ref = decode(last).ref if last else None
+    end = Cause(Reason.END_OF_TIER, Hook.NORMAL, Direction.INGRESS, tier="security", policy=ref)
+    own = policy("own", DENY, ALLOW)
+    return finding(own, "end-of-tier", causes=(*decided((own, 0)), end))
+
+
+def test_what_the_end_of_a_tier_swallows_is_passed_on_by_its_last_policy_or_by_default():
+    tier = raw("Tier", "security", spec={"order": 100})
+    last = policy("security.last", ALLOW, tier="security")
+    told = proposed(rules.unshadowed, world(tier, last), after_tier(last))
+    assert [
+        {"security.last": {**last["spec"], "ingress": [ALLOW, {"action": "Pass"}]}},
+        {"security": {"order": 100, "defaultAction": "Pass"}},
+    ] == told
+
+
+def test_the_end_of_a_tier_that_nobody_wrote_is_left_as_it_is():
+    assert [] == proposed(rules.unshadowed, world(), after_tier())
+    kubernetes = raw(
+        "NetworkPolicy", "last", api_version="networking.k8s.io/v1", namespace="default"
+    )
+    assert [] == proposed(rules.unshadowed, world(), after_tier(kubernetes))
