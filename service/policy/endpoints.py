@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from service.errors import SelectorError
 from service.model.kinds.host_endpoint import HostEndpoint
 from service.model.meta import Meta
 from service.model.refs import CALICO_V3, ObjectRef
@@ -176,9 +175,6 @@ def _addresses(node: Node) -> tuple[Address, ...]:
 
 
 def _template_selects(template: HostEndpointTemplate, node: Node) -> bool:
-    if not template.node_selector:
-        return True
-    try:
-        return parse(template.node_selector).matches(node.meta.labels)
-    except SelectorError:
-        return False
+    """Whether the template is for *node*; one whose selector does not parse is in no configuration."""
+    selector = template.node_selector
+    return not selector or parse(selector).matches(node.meta.labels)

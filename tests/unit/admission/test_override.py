@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from service.admission.decide import decide
 from service.admission.override import ANNOTATION, Override, Way, overridden, refusing, unheeded
 from service.admission.review import parse_review
 from service.admission.terms import Terms
+from service.checks.verdict import Result
 from service.model.moments import moment_text, parse_moment
 from service.policy.world import World
 from tests.factories import (
@@ -190,3 +193,11 @@ def test_what_only_warns_refuses_nothing_and_is_told_once():
     found = overridden(refused, Override(Way.BREAK_GLASS, "incident 7", refusing(refused)))
     fails = sum(one.result.value == "fail" for one in refused.verdicts)
     assert 1 + fails + len(refused.warnings) == len(found.warnings)
+
+
+def test_checks_that_only_warn_are_not_among_those_that_refuse():
+    refused = decided(object=service(**{ANNOTATION: "incident 7"}))
+    [first, *_] = refused.verdicts
+    other = replace(first, check="another-check", result=Result.WARN)
+    both = replace(refused, verdicts=(*refused.verdicts, other))
+    assert ("nodeport-unguarded",) == refusing(both)

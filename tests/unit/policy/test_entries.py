@@ -106,3 +106,20 @@ def test_the_families_of_a_node_are_those_of_its_addresses():
     assert [(Family.V4,), (Family.V4, Family.V6), ()] == [
         families(world(*objects), "w1") for objects in ([node], [node, hep], [])
     ]
+
+
+@pytest.mark.parametrize(
+    ("hep", "assumed"),
+    [
+        (make_hep(), True),
+        (make_hep(expectedIPs=["fd00::11"]), True),
+        (make_hep(expectedIPs=["10.0.0.99"]), False),
+        (make_hep(interfaceName=None, expectedIPs=["fd00::11"]), False),
+    ],
+)
+def test_an_address_that_nobody_lists_is_taken_for_that_of_who_lists_none_of_its_family(
+    hep, assumed
+):
+    found = entries(world(make_node("w1", internal="10.0.0.11"), hep), "w1", Family.V4)
+    here = [one for one in found if parse_ip("10.0.0.11")[1] in one.addresses]
+    assert [assumed] == [one.assumed for one in here]

@@ -188,3 +188,22 @@ def test_a_policy_is_told_with_its_kind_and_namespace():
     assert [("Profile", "kns.default", None), ("NetworkPolicy", "default/shut", None)] == [
         (look.kind, look.policy, look.rule) for look in told
     ]
+
+
+def test_the_rules_of_a_profile_are_looked_at_too():
+    spec = {"ingress": [{"action": "Pass", "protocol": "UDP"}, {"action": "Allow"}]}
+    where = world(
+        raw("Profile", "own", spec=spec),
+        w1_hep(profiles=["gone-before", "own"]),
+        make_gnp("p", types=["Ingress"], ingress=[{"action": "Pass"}]),
+    )
+    assert "profile gone-before Deny, match yes: there is no such profile" == everything(where)[-1]
+    where = world(
+        raw("Profile", "own", spec=spec),
+        w1_hep(profiles=["own"]),
+        make_gnp("p", types=["Ingress"], ingress=[{"action": "Pass"}]),
+    )
+    assert everything(where)[-2:] == [
+        "profile own rule 0 Pass, match no: protocol UDP",
+        "profile own rule 1 Allow, match yes",
+    ]

@@ -102,3 +102,20 @@ def test_a_missing_tier_is_after_all_others_and_ends_in_a_deny():
 def test_only_pass_makes_a_tier_end_in_a_pass():
     views = [tier_view("t", {"t": make_tier("t", defaultAction=one)}) for one in ("Pass", "Deny")]
     assert [True, False] == [view.ends_in_pass for view in views]
+
+
+@pytest.mark.parametrize(
+    ("minor", "names"),
+    [
+        (28, ("default",)),
+        (29, ("adminnetworkpolicy", "default")),
+        (30, ("adminnetworkpolicy", "baselineadminnetworkpolicy", "default")),
+        (31, ("adminnetworkpolicy", "baselineadminnetworkpolicy", "default")),
+        (32, ("default", "kube-admin", "kube-baseline")),
+        (34, ("default", "kube-admin", "kube-baseline")),
+    ],
+)
+def test_each_release_has_tiers_of_its_own_making(minor, names):
+    known = Release(minor)
+    assert names == tuple(sorted(known.built_in))
+    assert (minor >= 29) is known.has_tiers

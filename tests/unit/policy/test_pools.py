@@ -77,3 +77,18 @@ def test_only_some_pools_are_masqueraded():
         parse_ip("10.244.0.1")[1] in values
         for values in (found.addresses(Family.V4), found.natted(Family.V4))
     ]
+
+
+@pytest.mark.parametrize(
+    ("cidr", "is_wrapped"),
+    [
+        ("10.244.2.10/32", True),
+        ("10.244.2.9/32", False),
+        ("10.244.2.11/32", False),
+        ("10.244.2.10/31", True),
+        ("10.244.2.8/31", False),
+    ],
+)
+def test_a_pool_holds_addresses_from_its_first_to_its_last(cidr, is_wrapped):
+    found = pools(make_ippool(cidr=cidr, vxlanMode="Always"))
+    assert is_wrapped == bool(found.encapsulation("w1", "w2", POD))

@@ -116,3 +116,9 @@ def test_a_packet_through_a_stopped_node_is_unknown_and_through_another_is_not()
     assert "unknown" == found.disposition
     assert "which nft refuses" in found.unknown[0]
     assert "denied" == disposition(where, to={"node": "w2"})
+
+
+def test_a_configuration_that_says_nothing_of_rejecting_is_not_blamed():
+    default = make_felix_configuration(nftablesMode="Enabled", nftablesFilterDenyAction="Reject")
+    own = make_felix_configuration("node.w1", nftablesMode="Enabled")
+    assert [("default", Effect.AT_ONCE, {"w1"}, True)] == told(default, own, w1_hep())

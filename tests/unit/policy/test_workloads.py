@@ -159,3 +159,41 @@ def test_a_template_on_the_hosts_network_stands_for_no_endpoint():
 )
 def test_pods_that_run_are_a_clusters_list_and_written_ones_are_not(pod, expected):
     assert expected == lists_pods(make_snapshot(make_pod(**pod)))
+
+
+@pytest.mark.parametrize(("spec", "count"), [({}, 1), ({"hostNetwork": True}, 0)])
+def test_a_template_on_the_hosts_network_makes_no_pods_of_calicos(spec, count):
+    assert count == len([*pod_templates(make_snapshot(make_workload(**spec)))])
+
+
+def test_a_template_that_another_makes_is_told_by_its_maker():
+    made = raw(
+        "ReplicaSet",
+        "web-5d9",
+        api_version="apps/v1",
+        namespace="default",
+        spec={"template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}},
+    )
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": True}
+    made["metadata"]["ownerReferences"] = [owner]
+    assert [] == [*pod_templates(make_snapshot(decode(made)))]
+
+
+@pytest.mark.parametrize(
+    ("objects", "unknown"),
+    [
+        ([], ("pcns.", "pcsa.")),
+        ([make_namespace()], ("pcsa.",)),
+        ([make_namespace(), make_service_account()], ()),
+        ([make_service_account()], ("pcns.",)),
+    ],
+)
+def test_what_labels_a_pod_inherits_is_open_where_who_has_them_is_not_there(objects, unknown):
+    [found] = endpoints(make_pod(ips="10.244.1.10"), *objects)
+    assert unknown == found.open_prefixes
+
+
+def test_an_account_that_a_whole_list_lacks_has_no_labels():
+    pod = make_pod(ips="10.244.1.10", serviceAccountName="gone")
+    [found] = endpoints(pod, make_namespace(), make_service_account())
+    assert () == found.open_prefixes
