@@ -240,3 +240,23 @@ def test_the_way_out_is_the_interface_whose_prefix_holds_the_destination():
 def test_a_node_without_an_address_of_the_family_sends_nothing():
     silent = make_node("w2", internal="fd00::12")
     assert ("reachable", "pass", NODES) in audited(*CLUSTER, silent)
+
+
+def test_a_doubt_that_becomes_sure_is_a_loss_that_was_not_before():
+    by_pods = make_prednat(ingress=[{"action": "Deny", "source": {"selector": "app == 'x'"}}])
+    surely = make_prednat(ingress=[{"action": "Deny", "source": {"nets": ["198.51.100.0/24"]}}])
+    found = reviewed((*CLUSTER, by_pods), by_pods, surely, unknown=Unknown.DENY)
+    assert [("lost", "warn", OPS), ("may-be-lost", "fail", OPS)] == found
+
+
+def test_what_only_a_failsafe_carries_is_told_with_the_rules_of_the_policy_that_changes():
+    deny = make_gnp("mine", order=2, types=["Ingress"], ingress=[{"action": "Deny"}])
+    objects = (CP1, W1, HEP, ON_6443)
+    step = transition(objects, None, deny)
+    found = [
+        one
+        for one in CHECK.review(step, CheckSettings(operators=OPERATORS))
+        if one.reason == "failsafe-only"
+    ]
+    assert found
+    assert [["mine"]] * len(found) == [[cause.policy.name for cause in one.causes] for one in found]
