@@ -32,6 +32,8 @@ COMMIT_S: Final = 0.05
 
 _CLOSE_S: Final = 5.0
 _BATCH: Final = 1000
+_WRITERS: Final = 16
+"""So many may share a folder without its limit being passed."""
 _LOG = logger(__name__)
 
 
@@ -93,7 +95,7 @@ class Journal:
         self._pending: queue.Queue[_Pending | None] = queue.Queue(QUEUE_RECORDS)
         # The writer is not woken for each record, which would take the processor from who appends.
         self._some, self._urgent = threading.Event(), threading.Event()
-        self._number = 0
+        self._number = self._share = 0
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._segment = self._begun()
@@ -202,11 +204,18 @@ class Journal:
         os.close(old.descriptor)
 
     def _make_room(self, wanted: int) -> None:
-        """Let go of what may go. Raises: OSError if the folder is full all the same."""
+        """Let go of what may go. Raises: OSError if the folder is full all the same.
+
+        The folder is listed again when this writer has used up its share of the room that was left.
+        """
+        self._share -= wanted
+        if self._share >= 0:
+            return
         standing = segments(self._folder)
         sizes = {path: _size(path) for path in standing}
         over = sum(sizes.values()) + wanted - self._limits.folder_bytes
         if over <= 0:
+            self._share = -over // _WRITERS
             return
         for path in self._disposable([one for one in standing if one != self._segment.path]):
             path.unlink(missing_ok=True)
