@@ -83,8 +83,11 @@ class Ledger:
         """The ledger after *change*."""
         return replace(self, changes=(*self.changes, change))
 
-    def judged(self, partition: Partition, doubts: Callable[[], Doubts]) -> Ledger:
-        """The ledger after a hook; *doubts* says why a packet may have one fate there or another."""
+    def judged(self, partition: Partition, doubts: Callable[[], Doubts], *, beside: bool) -> Ledger:
+        """The ledger after a hook; *doubts* says why a packet may have one fate there or another.
+
+        *beside* says that hooks of the same node may have accepted the packet before this one.
+        """
         shares = [
             (part, Share(part.cause, self.sent(part.space.may)))
             for part in partition.parts
@@ -107,17 +110,30 @@ class Ledger:
         return replace(
             told,
             lost=(*self.lost, *lost),
-            kept=(*self.kept, kept) if kept else self.kept,
+            kept=self._kept_with(kept, beside=beside) if kept else self.kept,
             passed=passed or self.passed,
         )
+
+    def _kept_with(
+        self, shares: tuple[Share[Cause], ...], *, beside: bool
+    ) -> tuple[tuple[Share[Cause], ...], ...]:
+        """``kept`` with what one more hook accepts.
+
+        After a rewriting that nobody can foretell, the same packet as it was sent may be accepted by this
+        hook or by one before: then either may have decided.
+        """
+        if beside and self.changes and self.kept:
+            return (*self.kept[:-1], (*self.kept[-1], *shares))
+        return (*self.kept, shares)
 
     def refused(self, packets: HeaderSpace, cause: Cause) -> Ledger:
         """The ledger after all of *packets* were dropped."""
         return replace(self, lost=(*self.lost, Share(cause, self.sent(packets))))
 
-    def accepted(self, packets: HeaderSpace, cause: Cause) -> Ledger:
-        """The ledger after all of *packets* were accepted."""
-        return replace(self, kept=(*self.kept, (Share(cause, self.sent(packets)),)))
+    def accepted(self, packets: HeaderSpace, cause: Cause, *, beside: bool = False) -> Ledger:
+        """The ledger after all of *packets* were accepted; *beside* is as in `judged`."""
+        share = Share(cause, self.sent(packets))
+        return replace(self, kept=self._kept_with((share,), beside=beside))
 
     def left_alone(self, packets: HeaderSpace, cause: Cause) -> Ledger:
         """The ledger after nothing was decided of *packets*."""

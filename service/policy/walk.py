@@ -208,7 +208,8 @@ class Walk:
 
     def _judged(self, blank: Stage, partition: Partition, seen: tuple[Look, ...]) -> Walk:
         """The walk after *partition*; *seen* is what was looked at."""
-        ledger = self.ledger.judged(partition, lambda: self._doubts(partition))
+        beside = bool(self.accepted.may)
+        ledger = self.ledger.judged(partition, lambda: self._doubts(partition), beside=beside)
         if self.extent is Extent.MANY:
             return replace(
                 self,
@@ -379,7 +380,7 @@ class Walk:
         after, cause = self._telling(stage), cause_of(stage)
         if not is_kept:
             return replace(after, ledger=ledger.left_alone(met, cause))
-        ledger = ledger.accepted(met, cause)
+        ledger = ledger.accepted(met, cause, beside=bool(self.accepted.may))
         return replace(after, open=_nothing(met), accepted=self.live, ledger=ledger)
 
     def _doubts(self, partition: Partition) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def test_sets_traces_and_the_model_agree_in_drawn_worlds(part):
     assert set(found.withheld) <= {CHANCE}
 
 
-@pytest.mark.parametrize("number", [425, 17479, 22320, 30997])
+@pytest.mark.parametrize("number", [425, 17479, 22320, 30997, 76467])
 def test_worlds_in_which_they_once_differed_are_told_alike(number):
     found = judged(range(number, number + 1), 4)
     assert ([], {}) == (found.differing, dict(found.withheld))
