@@ -48,12 +48,18 @@ def with_fix(
     if check.remedies is None or not is_mendable(verdict):
         return verdict
     for objects in check.remedies(world, settings, verdict):
-        after = applied(world, objects)
-        if after is None:
-            continue
         known = known_before(world, objects, settings, every=lambda w: _all(checks, w, judge))
         ordered = (check, *(one for one in checks if one is not check))
-        if _brings_nothing(after, ordered, judge, known=known - {verdict.fingerprint}):
+        left = known - {verdict.fingerprint}
+        key = ("findings after", settings, text(objects))
+        if key not in world.memo:
+            after = applied(world, objects)
+            found = None if after is None else _found_within(after, ordered, judge, known=left)
+            if found is None:
+                continue
+            # One remedy may be that of many findings: what is left after it is worked out once.
+            world.memo[key] = found
+        if cast("frozenset[str]", world.memo[key]) <= left:
             return replace(verdict, fix=Fix(summary(world, objects), text(objects)))
     return verdict
 
@@ -125,11 +131,16 @@ def _all(checks: Iterable[Check], world: World, judge: Judge) -> Iterable[Verdic
     return (verdict for check in checks for verdict in judge(check, world))
 
 
-def _brings_nothing(
+def _found_within(
     after: World, checks: Iterable[Check], judge: Judge, *, known: frozenset[str]
-) -> bool:
-    """Whether no check finds in *after* what is not *known*; the first that does ends the matter."""
-    return all(findings(judge(check, after)) <= known for check in checks)
+) -> frozenset[str] | None:
+    """All findings of *after*; None where one is not *known*, which the first of them ends."""
+    found: frozenset[str] = frozenset()
+    for check in checks:
+        found |= findings(judge(check, after))
+        if not found <= known:
+            return None
+    return found
 
 
 def summary(world: World, objects: Objects) -> str:

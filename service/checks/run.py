@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from service.checks.contract import Check
@@ -11,7 +12,7 @@ from service.checks.verdict import Result
 from service.registry import discover
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from service.checks.contract import Transition
     from service.checks.settings import CheckSettings
@@ -55,10 +56,10 @@ def audit(
     cluster anew, so that it is not done for thousands.
     """
     found = [*judged(world, settings, only)]
-    by_id = {check.id: check for check in checks()}
-    mendable = [one for one in found if by_id[one.check].remedies and is_mendable(one)]
+    mendable = [one for one in found if is_mendable(one)]
     mendable.sort(key=lambda one: (one.result is not Result.FAIL, -one.severity.score))
-    chosen = {id(one) for one in mendable[: _fixes(world)]}
+    with_remedy = (one for one in mendable if _has_remedy(one, world, settings))
+    chosen = {id(one) for one in islice(with_remedy, _fixes(world))}
     for verdict in found:
         if id(verdict) in chosen:
             yield mended(verdict, world, settings)
@@ -75,12 +76,22 @@ def judged(
             yield from in_order(check.audit(world, settings))
 
 
+def _has_remedy(verdict: Verdict, world: World, settings: CheckSettings) -> bool:
+    """Whether its check proposes anything: to find nothing to try out costs nothing."""
+    remedies = _by_id()[verdict.check].remedies
+    return remedies is not None and any(True for _ in remedies(world, settings, verdict))
+
+
+@cache
+def _by_id() -> Mapping[str, Check]:
+    return {check.id: check for check in checks()}
+
+
 def mended(verdict: Verdict, world: World, settings: CheckSettings) -> Verdict:
     """*verdict* with a fix that holds, if there is one."""
-    check = next(one for one in checks() if one.id == verdict.check)
     return with_fix(
         verdict,
-        check,
+        _by_id()[verdict.check],
         world,
         settings=settings,
         checks=checks(),

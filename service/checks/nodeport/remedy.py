@@ -42,22 +42,21 @@ def remedies(
     world: World, settings: CheckSettings, verdict: Verdict
 ) -> Iterator[tuple[dict[str, Json], ...]]:
     """Sets of objects that may mend *verdict*, the smallest first; none is tried out yet."""
-    del settings
     nodes = _nodes(verdict)
     # A warning is about what is meant to be open, such as the health check of a balancer.
-    if (
-        verdict.reason not in _REMEDIABLE
-        or verdict.result is not Result.FAIL
-        or len(nodes) > NODES_LIMIT
-    ):
+    if verdict.reason not in _REMEDIABLE or verdict.result is not Result.FAIL:
         return
     endpoints: tuple[dict[str, Json], ...] = ()
     if verdict.reason == "node-without-host-endpoint":
+        if len(nodes) > NODES_LIMIT:
+            return
         endpoints = tuple(host_endpoint(world, node) for node in nodes if _can_have(world, node))
         if not endpoints:
             return
         yield endpoints
     yield (*endpoints, _deny(world, verdict))
+    # Where other ports are as open, a deny of one alone would only say so in another way.
+    yield (*endpoints, _deny_all(world, settings))
 
 
 def _nodes(verdict: Verdict) -> tuple[str, ...]:
@@ -105,6 +104,16 @@ def _deny(world: World, verdict: Verdict) -> dict[str, Json]:
     numbers: list[Json] = [int(one) if one.isdigit() else one for one in ports]
     rule: Json = {"action": "Deny", "protocol": protocol, "destination": {"ports": numbers}}
     return last_guard(world, f"{protocol.lower()}-{ports[0].replace(':', '-')}", [rule])
+
+
+def _deny_all(world: World, settings: CheckSettings) -> dict[str, Json]:
+    """The same of every port that a Service may be given."""
+    lo, hi = settings.node_port_range
+    rules: list[Json] = [
+        {"action": "Deny", "protocol": protocol, "destination": {"ports": [f"{lo}:{hi}"]}}
+        for protocol in ("TCP", "UDP", "SCTP")
+    ]
+    return last_guard(world, "node-ports", rules)
 
 
 def last_guard(world: World, name: str, rules: list[Json]) -> dict[str, Json]:

@@ -12,6 +12,7 @@ from tests.factories import make_node, make_prednat, make_service, make_snapshot
 
 NODE = make_node("w1", internal="10.0.0.11")
 WEB = make_service("web")
+TOO_MANY = [f"n{n}" for n in range(NODES_LIMIT + 1)]
 
 
 def proposed(*objects, reason="no-trailing-deny", result=Result.FAIL, **details):
@@ -42,7 +43,7 @@ def proposed(*objects, reason="no-trailing-deny", result=Result.FAIL, **details)
     ],
 )
 def test_the_port_is_denied_behind_all_guards(details, name, ports):
-    [[(kind, told, spec)]] = proposed(make_prednat(order=40), **details)
+    [[(kind, told, spec)], _] = proposed(make_prednat(order=40), **details)
     assert ("GlobalNetworkPolicy", f"nodeward-guard-{name}", 50) == (kind, told, spec["order"])
     protocol = details.get("protocol", "TCP")
     rule = {"action": "Deny", "protocol": protocol, "destination": {"ports": ports}}
@@ -51,9 +52,8 @@ def test_the_port_is_denied_behind_all_guards(details, name, ports):
 
 def test_a_node_without_an_endpoint_gets_one_alone_or_with_a_deny():
     found = proposed(reason="node-without-host-endpoint")
-    assert [["HostEndpoint"], ["HostEndpoint", "GlobalNetworkPolicy"]] == [
-        [kind for kind, _, _ in each] for each in found
-    ]
+    alone, guarded = ["HostEndpoint"], ["HostEndpoint", "GlobalNetworkPolicy"]
+    assert [alone, guarded, guarded] == [[kind for kind, _, _ in each] for each in found]
     assert ["10.0.0.11"] == found[0][0][2]["expectedIPs"]
 
 
@@ -68,12 +68,22 @@ def test_a_node_that_can_have_no_endpoint_gets_none():
         {"reason": "unknown"},
         {"reason": "allow-all"},
         {"result": Result.WARN},
-        {"nodes": [f"n{n}" for n in range(NODES_LIMIT + 1)]},
+        {"reason": "node-without-host-endpoint", "nodes": TOO_MANY},
     ],
 )
 def test_nothing_is_proposed_for_what_no_object_mends_or_far_too_many(changed):
     assert [] == proposed(**changed)
 
 
+def test_all_node_ports_are_denied_where_one_alone_does_not_do():
+    _, [(kind, name, spec)] = proposed(nodes=TOO_MANY)
+    assert ("GlobalNetworkPolicy", "nodeward-guard-node-ports") == (kind, name)
+    assert [("Deny", one, ["30000:32767"]) for one in ("TCP", "UDP", "SCTP")] == [
+        (rule["action"], rule["protocol"], rule["destination"]["ports"]) for rule in spec["ingress"]
+    ]
+
+
 def test_as_many_nodes_as_may_be_are_mended_one_by_one():
-    assert 1 == len(proposed(nodes=[f"n{n}" for n in range(NODES_LIMIT)]))
+    nodes = [make_node(one, internal=f"10.0.1.{at}") for at, one in enumerate(TOO_MANY)][1:]
+    found = proposed(*nodes, reason="node-without-host-endpoint", nodes=TOO_MANY[1:])
+    assert NODES_LIMIT == len(found[0])
