@@ -179,9 +179,17 @@ def test_a_body_that_is_no_strict_json_is_refused(client, path, text):
 
 
 @pytest.mark.parametrize("path", QUESTIONS)
-@pytest.mark.parametrize("text", [b"null", b"[]", b'"x"', b"1", b"{}"])
+@pytest.mark.parametrize("text", [b"null", b"[]", b'"x"', b"1", b'{"a": 1}'])
 def test_a_body_of_another_form_is_refused(client, path, text):
     answer = client.post(path, data=text, content_type=JSON)
+
+    told(answer, 400, "bad-review" if path == "/v1/review" else "bad-input")
+
+
+# Which pods may call which is a question without any field.
+@pytest.mark.parametrize("path", sorted({*QUESTIONS} - {"/v1/connectivity"}))
+def test_a_body_that_lacks_the_question_is_refused(client, path):
+    answer = client.post(path, json={})
 
     told(answer, 400, "bad-review" if path == "/v1/review" else "bad-input")
 

@@ -14,6 +14,7 @@ import urllib.request
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from socket import create_connection, create_server
+from tempfile import TemporaryFile
 
 import pytest
 
@@ -32,22 +33,28 @@ def serving(folder, *arguments, until="/readyz", ending=signal.SIGTERM):
     with closing(create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-P", "-m", "service", "serve", "--port", str(port), *arguments]
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    told = []
-    try:
-        _wait(f"http://127.0.0.1:{port}{until}", process)
-        yield f"http://127.0.0.1:{port}", told
-    finally:
-        process.send_signal(ending)
-        told += process.communicate(timeout=START_S)
+    # Files, since nobody reads while it runs: a pipe would hold it up once it is full of its log.
+    with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=err)
+        told = []
+        try:
+            _wait(f"http://127.0.0.1:{port}{until}", process, err)
+            yield f"http://127.0.0.1:{port}", told
+        finally:
+            process.send_signal(ending)
+            process.wait(START_S)
+            told += [_read(one) for one in (out, err)]
     assert process.returncode == 0
 
 
-def _wait(url, process):
+def _read(file):
+    file.seek(0)
+    return file.read()
+
+
+def _wait(url, process, err):
     for _ in range(START_S * 10):
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None, _read(err)
         try:
             return urllib.request.urlopen(url, timeout=5).close()
         except urllib.error.URLError:
