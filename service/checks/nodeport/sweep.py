@@ -137,7 +137,9 @@ def ports_of(space: HeaderSpace, protocols: Iterable[int]) -> Ports:
 
 
 def _kept_packets(judge: Judge, asked: Sequence[Question], family: Family) -> Bounds:
-    """As `packets_of`; worked out once for the questions of a world, which many policies share."""
+    """As `packets_of`; worked out once for the questions of a world, a tuple that many policies share."""
+    if not isinstance(asked, tuple):
+        return packets_of(asked, family)
     known = judge.world.facts(Facts.OPENINGS)
     key = ("packets", family, id(asked))
     if key not in known:
