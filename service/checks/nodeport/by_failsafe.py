@@ -13,6 +13,7 @@ from service.checks.verdict import Result
 from service.model.kinds.endpoint_slice import EndpointSlice
 from service.net.intervals import IntervalSet
 from service.policy.entries import known_addresses
+from service.policy.facts import Facts
 from service.policy.profile import Dataplane
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def by_failsafe(judge: Judge, question: Question) -> Iterator[Remark]:
 
 def passed_by(world: World, among: Iterable[str], opening: Opening) -> list[str]:
     """The nodes *among* those given whose programs may let packets to *opening* by before policy."""
-    nodes = [one for one in among if world.felix(one).dataplane is Dataplane.BPF]
+    programmed = _programmed(world)
+    nodes = [one for one in among if one in programmed] if programmed else []
     if opening.health or not nodes:
         return []
     targets = {
@@ -84,13 +86,25 @@ def _at_hosts(world: World, service: Service, port: ServicePort) -> Iterator[int
         yield port.target_port
 
 
+def _programmed(world: World) -> frozenset[str]:
+    """The nodes with eBPF programs; worked out once for all policies and Services."""
+    known = world.facts(Facts.LIKENESS)
+    key = "nodes with eBPF programs"
+    if key not in known:
+        planes = ((one, world.felix(one).dataplane) for one in world.node_names)
+        known[key] = frozenset(one for one, plane in planes if plane is Dataplane.BPF)
+    return cast("frozenset[str]", known[key])
+
+
 def _ends(world: World) -> Ends:
-    if "ends at hosts" not in world.memo:
+    known = world.facts(Facts.BACKENDS)
+    key = "ends at hosts"
+    if key not in known:
         hosts = {address for node in world.node_names for address in known_addresses(world, node)}
         found: Ends = {}
         for one in world.snapshot.all(EndpointSlice).values():
             ports = found.setdefault((one.meta.ref.namespace, one.service), set())
             if any(address in hosts for end in one.endpoints for address in end.addresses):
                 ports.update((port.name, port.port) for port in one.ports if port.port)
-        world.memo["ends at hosts"] = found
-    return cast("Ends", world.memo["ends at hosts"])
+        known[key] = found
+    return cast("Ends", known[key])
