@@ -61,7 +61,11 @@ def main() -> int:
             _write(given.output, {"first": given.first, **tally.to_json()})
             if tally.worlds % 5000 < _TOGETHER:
                 sys.stderr.write(f"{tally.worlds} worlds, {len(tally.differing)} disagreements\n")
-    sys.stdout.write(json.dumps({"first": given.first, **tally.to_json()}, indent=2) + "\n")
+    found_in_all = {"first": given.first, **tally.to_json()}
+    _write(
+        given.output, found_in_all
+    )  # what was tried again is told where nothing else was to be done
+    sys.stdout.write(json.dumps(found_in_all, indent=2) + "\n")
     return bool(tally.differing)
 
 
