@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from service.checks.contract import Transition
 from service.checks.fix import summary, text
+from service.checks.nodeport.remedy import NODES_LIMIT, nodes_of
 from service.checks.run import checks, review
 from service.checks.verdict import Fix, Result
 from service.errors import SourceLocation
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 CANDIDATES: Final = 3
 """So many sets of objects are tried out."""
-NODES_LIMIT: Final = 20
-"""Of a finding about more nodes no fix is looked for: each try would judge all of them again, while the
-API server waits. The audit tells one."""
 TOLD_CHARACTERS: Final = 3000
 """A longer fix is not spelled out to the caller of a refused request."""
 
@@ -60,18 +58,14 @@ def _fix(
     verdict: Verdict, world: World, after: World, *, change: Change, terms: Terms
 ) -> Fix | None:
     check = next(one for one in checks() if one.id == verdict.check)
-    if check.remedies is None or _breadth(verdict) > NODES_LIMIT:
+    # Each try judges all nodes again while the API server waits; the audit tells a fix for many.
+    if check.remedies is None or len(nodes_of(verdict)) > NODES_LIMIT:
         return None
     for objects in islice(check.remedies(after, terms.checks, verdict), CANDIDATES):
         mended_world = _applied(world, objects, terms)
         if mended_world is not None and _passes(verdict, mended_world, change, terms=terms):
             return Fix(summary(world, objects), text(objects))
     return None
-
-
-def _breadth(verdict: Verdict) -> int:
-    nodes = verdict.details.get("nodes")
-    return len(nodes) if isinstance(nodes, list) else 0
 
 
 def _applied(world: World, objects: tuple[Mapping[str, Json], ...], terms: Terms) -> World | None:

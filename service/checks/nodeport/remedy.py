@@ -42,7 +42,7 @@ def remedies(
     world: World, settings: CheckSettings, verdict: Verdict
 ) -> Iterator[tuple[dict[str, Json], ...]]:
     """Sets of objects that may mend *verdict*, the smallest first; none is tried out yet."""
-    nodes = _nodes(verdict)
+    nodes = nodes_of(verdict)
     # A warning is about what is meant to be open, such as the health check of a balancer.
     if verdict.reason not in _REMEDIABLE or verdict.result is not Result.FAIL:
         return
@@ -59,7 +59,8 @@ def remedies(
     yield (*endpoints, _deny_all(world, settings))
 
 
-def _nodes(verdict: Verdict) -> tuple[str, ...]:
+def nodes_of(verdict: Verdict) -> tuple[str, ...]:
+    """The nodes that a finding is about, by its details; () where it tells none."""
     nodes = verdict.details.get("nodes")
     return tuple(str(node) for node in nodes) if isinstance(nodes, list) else ()
 
