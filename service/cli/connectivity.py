@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from service.cli import options
 from service.cli.exit_code import ExitCode
 
 
@@ -12,22 +13,8 @@ from service.cli.exit_code import ExitCode
 @click.option(
     "--family", type=click.Choice(["4", "6"]), default="4", show_default=True, help="IP version."
 )
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=50_000,
-    show_default=True,
-    help="Refuse a cluster with more pairs of senders and targets among its classes.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["json", "text"]),
-    default="text",
-    show_default=True,
-    help="Lines for people, or one line of JSON.",
-)
+@options.limit("Refuse a cluster with more pairs of senders and targets among its classes.")
+@options.form("text")
 def connectivity(paths: tuple[str, ...], *, family: str, limit: int, form: str) -> ExitCode:
     """Tell which pods may call which in the cluster that the manifests at PATH describe.
 

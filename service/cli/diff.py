@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from service.cli import options
 from service.cli.exit_code import ExitCode
 
 
@@ -16,22 +17,8 @@ from service.cli.exit_code import ExitCode
     default="{}",
     help="Which flows are compared, as for reach; all of them, if it is left out.",
 )
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=50_000,
-    show_default=True,
-    help="Refuse a question that means more pairs of senders and targets: it would take too long.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["json", "text"]),
-    default="text",
-    show_default=True,
-    help="One line of JSON, or lines for people.",
-)
+@options.limit(options.QUESTION_LIMIT)
+@options.form("text")
 def diff(before: str, after: str, *, question: str, limit: int, form: str) -> ExitCode:
     """Tell which flows opened and which closed from the manifests at A to those at B.
 

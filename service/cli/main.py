@@ -16,7 +16,7 @@ from service.errors import AuditorError, EngineError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NO_COMMANDS = ("main", "exit_code", "progress")
+_NO_COMMANDS = ("main", "exit_code", "options", "progress")
 
 
 def main() -> NoReturn:

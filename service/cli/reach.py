@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from service.cli import options
 from service.cli.exit_code import ExitCode
 
 
@@ -15,22 +16,8 @@ from service.cli.exit_code import ExitCode
     default="{}",
     help="What is asked: the fields of a flow, each with one value, several, or none for any.",
 )
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=50_000,
-    show_default=True,
-    help="Refuse a question that means more pairs of senders and targets: it would take too long.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["json", "text"]),
-    default="json",
-    show_default=True,
-    help="One line of JSON, or lines for people.",
-)
+@options.limit(options.QUESTION_LIMIT)
+@options.form("json")
 def reach(paths: tuple[str, ...], question: str, *, limit: int, form: str) -> ExitCode:
     """Tell which flows get through the cluster that the manifests at PATH describe.
 
